@@ -180,7 +180,8 @@ describe('the native module', { skip: noNative }, () => {
     const wrong: unknown[] = [undefined, null, 1, 'x', {}, [], [1], new Float64Array(12)];
     for (const value of wrong) {
       await assert.rejects(native.hash(value as NativeHash, []), TypeError);
-      await assert.rejects(native.write(place, [], value as NativeHash), TypeError);
+      if (value != null) await assert.rejects(native.write(place, [], value as NativeHash), TypeError);
+      await assert.rejects(native.write(place, [], undefined, (value ?? hash) as NativeHash), TypeError);
       assert.throws(() => native.digest(value as NativeHash), TypeError);
       assert.throws(() => native.digest(new Uint8Array(95) as NativeHash), TypeError);
       await assert.rejects(native.hash(hash, [value] as Uint8Array[]), TypeError);

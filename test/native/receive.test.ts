@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,49 +11,28 @@ import type { Native } from '../../packages/native/src/native.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { noNative, testNative } from '../support/native.ts';
 import { until } from '../support/until.ts';
+import { type Connection, close, openConnections } from './connections.ts';
 
 const KIB = 1024;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
 const countDescriptors = () => readdirSync('/proc/self/fd').length;
-
-/** A connection: the end of the client, and the other end, from which Node.js does not read. */
-interface Connection {
-  client: Socket;
-  socket: Socket;
-  fd: number;
-}
 
 describe('receiving from a connection', { skip: noNative }, () => {
   const native = testNative as Native;
   let folder: string;
   let path: string;
   let file: FileHandle;
-  let listener: Server;
+  let connections: Awaited<ReturnType<typeof openConnections>>;
   before(async () => {
     folder = deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-receive-')));
     path = join(folder, 'file');
     file = await open(path, 'w+');
-    listener = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-    await once(listener, 'listening');
+    connections = await openConnections();
   });
   after(async () => {
-    listener?.close();
+    connections?.close();
     await file?.close();
   });
-
-  async function openConnection(): Promise<Connection> {
-    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-    client.on('error', () => {});
-    const [socket] = (await once(listener, 'connection')) as [Socket];
-    socket.on('error', () => {});
-    const { _handle: handle } = socket as unknown as { _handle: { fd: number } };
-    return { client, socket, fd: handle.fd };
-  }
-
-  function close({ client, socket }: Connection): void {
-    client.destroy();
-    socket.destroy();
-  }
 
   const place = (length: number, position = 0) => ({ fd: file.fd, position, length });
 
@@ -61,13 +40,13 @@ describe('receiving from a connection', { skip: noNative }, () => {
     for (const sizes of [[1], [700 * KIB], Array(200).fill(7), [1, 300 * KIB, 2, 64, 5_000], [3 * KIB * KIB]]) {
       const parts = sizes.map((size: number) => randomBytes(size));
       const bytes = Buffer.concat(parts);
-      const connection = await openConnection();
+      const connection = await connections.open();
       const [hash, second] = [native.createHash(), native.createHash()];
       await file.truncate(0);
       const transfer = native.receive(connection, place(bytes.length, 11), hash, second);
       for (const part of parts) await new Promise((resolve) => connection.client.write(part, resolve));
       await transfer.done;
-      assert.equal(transfer.received, bytes.length);
+      assert.equal(transfer.moved, bytes.length);
       assert.ok((await readFile(path)).subarray(11).equals(bytes));
       assert.equal(native.digest(hash), sha1(bytes));
       assert.equal(native.digest(second), sha1(bytes));
@@ -76,7 +55,7 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('leaves what follows on the connection', async () => {
-    const connection = await openConnection();
+    const connection = await connections.open();
     const bytes = randomBytes(100 * KIB);
     connection.client.write(Buffer.concat([bytes, Buffer.from('the next request')]));
     const hash = native.createHash();
@@ -89,16 +68,16 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('reports what it has received, and whether it waits for the client', async () => {
-    const connection = await openConnection();
+    const connection = await connections.open();
     const transfer = native.receive(connection, place(10), native.createHash());
     await until(() => transfer.isWaiting);
-    assert.equal(transfer.received, 0);
+    assert.equal(transfer.moved, 0);
     connection.client.write('12345');
-    await until(() => transfer.received === 5);
+    await until(() => transfer.moved === 5);
     await until(() => transfer.isWaiting);
     connection.client.write('67890');
     await transfer.done;
-    assert.equal(transfer.received, 10);
+    assert.equal(transfer.moved, 10);
     assert.equal(transfer.isWaiting, false);
     close(connection);
   });
@@ -108,10 +87,10 @@ describe('receiving from a connection', { skip: noNative }, () => {
       [(client: Socket) => client.end(), 'EOF'],
       [(client: Socket) => client.resetAndDestroy(), 'ECONNRESET'],
     ] as const) {
-      const connection = await openConnection();
+      const connection = await connections.open();
       const transfer = native.receive(connection, place(10), native.createHash());
       connection.client.write('123');
-      await until(() => transfer.received === 3);
+      await until(() => transfer.moved === 3);
       end(connection.client);
       await assert.rejects(transfer.done, { code });
       close(connection);
@@ -119,7 +98,7 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('succeeds if the client ends the connection after the last byte', async () => {
-    const connection = await openConnection();
+    const connection = await connections.open();
     connection.client.end('0123456789');
     const hash = native.createHash();
     await native.receive(connection, place(10), hash).done;
@@ -128,7 +107,7 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('ends when it is canceled, before, while or after bytes arrive', async () => {
-    const idle = await openConnection();
+    const idle = await connections.open();
     const waiting = native.receive(idle, place(10), native.createHash());
     await until(() => waiting.isWaiting);
     waiting.cancel();
@@ -136,20 +115,20 @@ describe('receiving from a connection', { skip: noNative }, () => {
     waiting.cancel();
     close(idle);
 
-    const busy = await openConnection();
+    const busy = await connections.open();
     const receiving = native.receive(busy, place(2 ** 40), native.createHash());
     const bytes = randomBytes(KIB * KIB);
     const send = () => {
       if (busy.client.writable) busy.client.write(bytes, send);
     };
     send();
-    await until(() => receiving.received > 4 * bytes.length);
+    await until(() => receiving.moved > 4 * bytes.length);
     receiving.cancel();
     await assert.rejects(receiving.done, { code: 'ECANCELED' });
     close(busy);
     await file.truncate(0);
 
-    const quick = await openConnection();
+    const quick = await connections.open();
     const canceled = native.receive(quick, place(10), native.createHash());
     canceled.cancel();
     await assert.rejects(canceled.done, { code: 'ECANCELED' });
@@ -157,7 +136,7 @@ describe('receiving from a connection', { skip: noNative }, () => {
   });
 
   test('fails if the file cannot be written', async () => {
-    const connection = await openConnection();
+    const connection = await connections.open();
     connection.client.write(randomBytes(100));
     const full = await open('/dev/full', 'r+');
     const transfer = native.receive(connection, { fd: full.fd, position: 0, length: 100 }, native.createHash());
@@ -173,10 +152,10 @@ describe('receiving from a connection', { skip: noNative }, () => {
 
   test('receives from many connections at a time, mixes up none, and leaves no descriptor open', async () => {
     const before = countDescriptors();
-    const connections: Connection[] = [];
-    while (connections.length < 200) connections.push(await openConnection());
+    const many: Connection[] = [];
+    while (many.length < 200) many.push(await connections.open());
     await Promise.all(
-      connections.map(async (connection, n) => {
+      many.map(async (connection, n) => {
         const bytes = randomBytes(1 + n * 500);
         const hash = native.createHash();
         const transfer = native.receive(connection, place(bytes.length, n * 200 * KIB), hash);

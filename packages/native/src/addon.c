@@ -183,8 +183,10 @@ static bool fill_buffers(napi_env env, Request *request, napi_value list, uint32
   return reference(env, request, list);
 }
 
-/* The hash, and optionally a second one. */
+/* A hash, two, or none, unless hashing is all that the job does. */
 static bool fill_hashes(napi_env env, Request *request, napi_value hash, napi_value second) {
+  const JobKind kind = request->job.kind;
+  if (is_nullish(env, hash)) return is_nullish(env, second) && kind != JOB_HASH && kind != JOB_READ;
   if (!get_hash(env, hash, &request->job.hash) || !reference(env, request, hash)) return false;
   if (is_nullish(env, second)) return true;
   return get_hash(env, second, &request->job.second) && reference(env, request, second);
@@ -220,7 +222,7 @@ static bool fill_job(napi_env env, Request *request, const napi_value *arguments
   return fill_hashes(env, request, arguments[1], arguments[2]) && fill_buffers(env, request, arguments[3], buffers) &&
          napi_get_value_int32(env, arguments[4], &job->fd) == napi_ok && get_count(env, arguments[5], &job->position) &&
          get_count(env, arguments[6], &job->length) &&
-         (job->kind != JOB_RECEIVE || fill_connection(env, request, arguments[7], arguments[8]));
+         ((job->kind != JOB_RECEIVE && job->kind != JOB_SEND) || fill_connection(env, request, arguments[7], arguments[8]));
 }
 
 static napi_value reject(napi_env env, Request *request, const char *message) {
@@ -236,7 +238,7 @@ static napi_value run(napi_env env, napi_callback_info info) {
   Addon *addon = get_addon(env);
   TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
   TRY(env, napi_get_value_int32(env, arguments[0], &kind));
-  if (addon->pool == NULL || kind < JOB_HASH || kind > JOB_RECEIVE) return throw_type_error(env, "not started, or no job");
+  if (addon->pool == NULL || kind < JOB_HASH || kind > JOB_SEND) return throw_type_error(env, "not started, or no job");
   const uint32_t buffers = count_buffers(env, arguments[3]);
   Request *request = calloc(1, sizeof *request + buffers * sizeof(struct iovec));
   if (request == NULL) return throw_type_error(env, "out of memory");
@@ -249,7 +251,7 @@ static napi_value run(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-/* cancel(progress): ends the job that receives, with ECANCELED. */
+/* cancel(progress): ends the job with a connection that has it, with ECANCELED. */
 static napi_value cancel(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value arguments[1];

@@ -8,15 +8,22 @@ declare const brand: unique symbol;
 /** A SHA-1 in progress: 96 bytes, in the byte order of the machine. A copy of them is a hash of the same bytes. */
 export type NativeHash = Uint8Array<ArrayBuffer> & { readonly [brand]: 'NativeHash' };
 
+/** A range of an open file. */
+export interface FileRange {
+  fd: number;
+  position: number;
+  length: number;
+}
+
 const HASH_BYTES = 96;
 const LENGTH_OFFSET = 24;
 /** What a job returns if the file or connection has fewer bytes than it should have. */
 const ENDED_EARLY = -1;
 
 /** The kinds of jobs (src/pool.h). */
-const JOB = { hash: 0, write: 1, read: 2, receive: 3 } as const;
+const JOB = { hash: 0, write: 1, read: 2, receive: 3, send: 4 } as const;
 
-/** The progress of a job that receives: bytes received, and 1 while the client has sent nothing that could be read. */
+/** The progress of a job with a connection: bytes received or sent, and 1 while it waits for the client. */
 type ProgressNumbers = Float64Array & { 0: number; 1: number };
 
 /** The functions of the module (src/addon.c). A job returns an error number of the system, 0 or `ENDED_EARLY`. */
@@ -27,7 +34,7 @@ interface Addon {
   start(threads: number): void;
   run(
     kind: number,
-    hash: Uint8Array,
+    hash: Uint8Array | undefined,
     second: Uint8Array | undefined,
     buffers: readonly Uint8Array[],
     fd: number,
@@ -39,7 +46,7 @@ interface Addon {
   cancel(progress: ProgressNumbers): void;
 }
 
-/** A job that receives. */
+/** A job that receives from a connection or sends to it. */
 export class Transfer {
   /** Settles when the job is over. Rejects with the system's error, `ECANCELED` after `cancel`, or "ended early". */
   readonly done: Promise<void>;
@@ -51,12 +58,12 @@ export class Transfer {
     this.done = start(this.#progress);
   }
 
-  /** The number of bytes received so far. */
-  get received(): number {
+  /** The number of bytes received or sent so far. */
+  get moved(): number {
     return this.#progress[0];
   }
 
-  /** Whether everything that the client has sent has been read. */
+  /** Whether it waits for the client: everything that the client has sent was read, or the client does not read. */
   get isWaiting(): boolean {
     return this.#progress[1] === 1;
   }
@@ -117,40 +124,52 @@ export class Native {
   }
 
   /**
-   * Writes all bytes of the buffers at `position`, and adds them to the hash.
+   * Writes all bytes of the buffers at `position`, and adds them to the hash, if there is one.
    * @param second Another hash to which the bytes are added, at little cost if both hashes had a multiple of 64 bytes.
    */
   async write(
     file: { fd: number; position: number },
     buffers: readonly Uint8Array[],
-    hash: NativeHash,
+    hash?: NativeHash,
     second?: NativeHash,
   ): Promise<void> {
     const { fd, position } = file;
     throwFailure('pwritev', await this.#addon.run(JOB.write, hash, second, buffers, fd, position, 0));
   }
 
-  /** Adds a range of a file to a hash. Throws "ended early" if the file is too short. */
-  async read(file: { fd: number; position: number; length: number }, hash: NativeHash): Promise<void> {
-    throwFailure('pread', await this.#addon.run(JOB.read, hash, undefined, [], file.fd, file.position, file.length));
+  /**
+   * Adds a range of a file to a hash. Throws "ended early" if the file is too short.
+   * @param second As for `write`.
+   */
+  async read(file: FileRange, hash: NativeHash, second?: NativeHash): Promise<void> {
+    throwFailure('pread', await this.#addon.run(JOB.read, hash, second, [], file.fd, file.position, file.length));
   }
 
   /**
    * Receives `length` bytes from a connection, not one more, writes them to a file at `position`, and adds them to the
-   * hash. Nothing else may read from the connection meanwhile. The job has a copy of the descriptor of the connection, so
+   * hash, if there is one. Nothing else may read from the connection meanwhile. The job has a copy of the descriptor of the connection, so
    * closing that does not end the job.
    * @param second As for `write`.
    */
-  receive(
-    socket: { fd: number },
-    file: { fd: number; position: number; length: number },
-    hash: NativeHash,
-    second?: NativeHash,
-  ): Transfer {
+  receive(socket: { fd: number }, file: FileRange, hash?: NativeHash, second?: NativeHash): Transfer {
     const { fd, position, length } = file;
     return new Transfer(this.#addon, async (progress) => {
       const failure = await this.#addon.run(JOB.receive, hash, second, [], fd, position, length, socket.fd, progress);
       throwFailure('receive', failure);
+    });
+  }
+
+  /**
+   * Sends a range of a file to a connection, without copying it into this process. Nothing else may write to the connection
+   * meanwhile. As in `receive`, the job has a descriptor of its own. Throws "ended early" if the file is too short.
+   */
+  send(socket: { fd: number }, file: FileRange): Transfer {
+    const { fd, position, length } = file;
+    return new Transfer(this.#addon, async (progress) => {
+      throwFailure(
+        'sendfile',
+        await this.#addon.run(JOB.send, undefined, undefined, [], fd, position, length, socket.fd, progress),
+      );
     });
   }
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,11 +33,11 @@ struct Pool {
   pthread_cond_t submitted;
   Queue arrived;
   Queue reads;
-  /* Connections that have sent nothing are watched by a thread of its own, which also ends their jobs (`watch`). */
+  /* Connections with nothing to receive or no room to send are watched by a thread that also ends their jobs (`watch`). */
   int epoll;
   int event; /* makes that thread look at `ended` */
   pthread_t watcher;
-  Job *receiving; /* all jobs of that kind */
+  Job *connected; /* all jobs with a connection */
   Job *ended;
   int started; /* threads that have chosen the queue that they prefer */
   bool stopping;
@@ -66,11 +67,15 @@ static Job *take_first(Pool *pool, bool prefers_reads) {
   return job != NULL ? job : take(prefers_reads ? &pool->arrived : &pool->reads);
 }
 
+static bool has_connection(const Job *job) {
+  return job->kind == JOB_RECEIVE || job->kind == JOB_SEND;
+}
+
 static void add_to_hashes(const Job *job, const void *bytes, size_t length) {
-  if (job->second == NULL)
-    sha1_update(job->hash, bytes, length);
-  else
+  if (job->second != NULL)
     sha1_update_both(job->hash, job->second, bytes, length);
+  else if (job->hash != NULL)
+    sha1_update(job->hash, bytes, length);
 }
 
 /* Removes `length` bytes from the front of the buffers. */
@@ -146,7 +151,7 @@ static void run_write(Job *job) {
   }
 }
 
-typedef enum { ENDED, UNFINISHED, NOTHING_TO_READ } Outcome;
+typedef enum { ENDED, UNFINISHED, WAITING } Outcome;
 
 static Outcome run_read(Job *job, uint8_t *buffer) {
   for (uint64_t turn = 0; job->length > 0;) {
@@ -173,16 +178,36 @@ static Outcome run_receive(Job *job, uint8_t *buffer) {
     size_t wanted = job->length < SLICE_BYTES ? (size_t)job->length : SLICE_BYTES;
     ssize_t got = recv(job->socket, buffer, wanted, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return NOTHING_TO_READ;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return WAITING;
     if (got <= 0) {
       job->error = got < 0 ? errno : JOB_ENDED_EARLY;
       return ENDED;
     }
-    job->progress->received += (double)got;
+    job->progress->moved += (double)got;
     job->length -= (uint64_t)got;
     turn += (uint64_t)got;
     add_to_hashes(job, buffer, (size_t)got);
     if (!write_at_position(job, buffer, (size_t)got)) return ENDED;
+  }
+  return ENDED;
+}
+
+/* The bytes go from the page cache to the connection without passing through this process. */
+static Outcome run_send(Job *job) {
+  for (uint64_t turn = 0; job->length > 0 && job->error == 0;) {
+    if (turn >= TURN_BYTES) return UNFINISHED;
+    off_t position = (off_t)job->position;
+    ssize_t sent = sendfile(job->socket, job->fd, &position, job->length < TURN_BYTES ? (size_t)job->length : TURN_BYTES);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return WAITING;
+    if (sent <= 0) {
+      job->error = sent < 0 ? errno : JOB_ENDED_EARLY;
+      return ENDED;
+    }
+    job->progress->moved += (double)sent;
+    job->position += (uint64_t)sent;
+    job->length -= (uint64_t)sent;
+    turn += (uint64_t)sent;
   }
   return ENDED;
 }
@@ -199,6 +224,8 @@ static Outcome run(Job *job, uint8_t *buffer) {
       return run_read(job, buffer);
     case JOB_RECEIVE:
       return run_receive(job, buffer);
+    case JOB_SEND:
+      return run_send(job);
   }
   return ENDED;
 }
@@ -214,9 +241,10 @@ static void set_waiting(Job *job, bool waiting) {
   job->progress->waiting = waiting ? 1 : 0;
 }
 
-/* Watches a connection until it can be read. */
+/* Watches a connection until it can be read, or written to: then it does not matter if the client has closed its side. */
 static void start_waiting(Pool *pool, Job *job) {
-  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = job};
+  const uint32_t ready = job->kind == JOB_SEND ? EPOLLOUT : EPOLLIN | EPOLLRDHUP;
+  struct epoll_event event = {.events = ready | EPOLLONESHOT, .data.ptr = job};
   set_waiting(job, true);
   if (epoll_ctl(pool->epoll, EPOLL_CTL_MOD, job->socket, &event) == 0) return;
   if (errno == ENOENT && epoll_ctl(pool->epoll, EPOLL_CTL_ADD, job->socket, &event) == 0) return;
@@ -236,10 +264,10 @@ static void stop_waiting(Pool *pool, Job *job) {
  * Passes a job to the watcher, which may just have got an event with a pointer to it. The watcher handles its events before
  * it ends jobs, so it never uses a job that is over.
  */
-static void end_receiving(Pool *pool, Job *job) {
-  if (job->previous_receiving != NULL) job->previous_receiving->next_receiving = job->next_receiving;
-  else pool->receiving = job->next_receiving;
-  if (job->next_receiving != NULL) job->next_receiving->previous_receiving = job->previous_receiving;
+static void end_connected(Pool *pool, Job *job) {
+  if (job->previous_connected != NULL) job->previous_connected->next_connected = job->next_connected;
+  else pool->connected = job->next_connected;
+  if (job->next_connected != NULL) job->next_connected->previous_connected = job->previous_connected;
   epoll_ctl(pool->epoll, EPOLL_CTL_DEL, job->socket, NULL);
   close(job->socket);
   job->next = pool->ended;
@@ -248,8 +276,8 @@ static void end_receiving(Pool *pool, Job *job) {
 }
 
 static void continue_later(Pool *pool, Job *job, Outcome outcome) {
-  if (outcome == ENDED) end_receiving(pool, job);
-  else if (outcome == NOTHING_TO_READ && job->error == 0) start_waiting(pool, job);
+  if (outcome == ENDED) end_connected(pool, job);
+  else if (outcome == WAITING && job->error == 0) start_waiting(pool, job);
   else append(pool, job);
 }
 
@@ -292,10 +320,10 @@ static void *serve(void *argument) {
     pthread_mutex_unlock(&pool->mutex);
     if (buffer == NULL) job->error = ENOMEM;
     const Outcome outcome = buffer == NULL ? ENDED : run(job, buffer);
-    const bool receives = job->kind == JOB_RECEIVE;
-    if (outcome == ENDED && !receives) pool->done(job, pool->context);
+    const bool is_connected = has_connection(job);
+    if (outcome == ENDED && !is_connected) pool->done(job, pool->context);
     pthread_mutex_lock(&pool->mutex);
-    if (receives) continue_later(pool, job, outcome);
+    if (is_connected) continue_later(pool, job, outcome);
     else if (outcome != ENDED) append(pool, job);
   }
   pthread_mutex_unlock(&pool->mutex);
@@ -348,10 +376,10 @@ Pool *pool_start(int threads, JobDone done, void *context) {
 
 void pool_submit(Pool *pool, Job *job) {
   pthread_mutex_lock(&pool->mutex);
-  if (job->kind == JOB_RECEIVE) {
-    job->next_receiving = pool->receiving;
-    if (pool->receiving != NULL) pool->receiving->previous_receiving = job;
-    pool->receiving = job;
+  if (has_connection(job)) {
+    job->next_connected = pool->connected;
+    if (pool->connected != NULL) pool->connected->previous_connected = job;
+    pool->connected = job;
   }
   append(pool, job);
   pthread_cond_signal(&pool->submitted);
@@ -360,7 +388,7 @@ void pool_submit(Pool *pool, Job *job) {
 
 void pool_cancel(Pool *pool, const Progress *progress) {
   pthread_mutex_lock(&pool->mutex);
-  for (Job *job = pool->receiving; job != NULL; job = job->next_receiving) {
+  for (Job *job = pool->connected; job != NULL; job = job->next_connected) {
     if (job->progress != progress) continue;
     if (job->error == 0) job->error = ECANCELED;
     stop_waiting(pool, job);
@@ -376,7 +404,7 @@ Job *pool_stop(Pool *pool) {
   pthread_mutex_unlock(&pool->mutex);
   pthread_join(pool->watcher, NULL);
   for (int i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
-  for (Job *job = pool->receiving; job != NULL; job = job->next_receiving) {
+  for (Job *job = pool->connected; job != NULL; job = job->next_connected) {
     close(job->socket);
     if (job->progress->waiting != 0) append(pool, job);
   }

@@ -13,16 +13,17 @@ typedef enum {
   JOB_HASH = 0, /* adds the buffers to the hash */
   JOB_WRITE = 1, /* writes the buffers to the file at `position`, and adds them to the hash */
   JOB_READ = 2, /* reads `length` bytes of the file from `position`, and adds them to the hash */
-  JOB_RECEIVE = 3 /* receives `length` bytes from the socket, writes them to the file, and adds them to the hash */
+  JOB_RECEIVE = 3, /* receives `length` bytes from the socket, writes them to the file, and adds them to the hash */
+  JOB_SEND = 4 /* sends `length` bytes of the file, from `position`, to the socket */
 } JobKind;
 
 /* The error if a file or connection has fewer bytes than expected. All other errors are values of errno. */
 #define JOB_ENDED_EARLY (-1)
 
-/* What the owner of a JOB_RECEIVE can read at any time. */
+/* What the owner of a job with a connection can read at any time. */
 typedef struct {
-  double received; /* bytes so far */
-  double waiting;  /* 1 while the client has sent nothing that could be read, otherwise 0 */
+  double moved;   /* bytes received or sent so far */
+  double waiting; /* 1 while the client has sent nothing that could be read, or does not read, otherwise 0 */
 } Progress;
 
 typedef struct Job {
@@ -33,11 +34,11 @@ typedef struct Job {
   uint64_t length;
   struct iovec *buffers; /* changed by the job */
   int buffer_count;
-  Sha1 *hash;
+  Sha1 *hash;   /* NULL if the bytes are not hashed */
   Sha1 *second; /* a hash to which the same bytes are added, or NULL */
-  int socket;        /* of JOB_RECEIVE; belongs to the job, which closes it */
-  Progress *progress; /* of JOB_RECEIVE */
-  struct Job *previous_receiving, *next_receiving;
+  int socket;   /* of JOB_RECEIVE and JOB_SEND; belongs to the job, which closes it */
+  Progress *progress; /* of the same */
+  struct Job *previous_connected, *next_connected;
   _Atomic int error; /* 0 if the job has succeeded */
   void *context;
 } Job;
@@ -51,7 +52,7 @@ Pool *pool_start(int threads, JobDone done, void *context);
 /* The job, its buffers and its hashes must not be used until the job has ended. */
 void pool_submit(Pool *pool, Job *job);
 
-/* Ends the JOB_RECEIVE with this progress early, with the error ECANCELED, if it is not over. */
+/* Ends the job with this progress early, with the error ECANCELED, if it is not over. */
 void pool_cancel(Pool *pool, const Progress *progress);
 
 /* Ends the threads after the jobs in progress. Returns the jobs that were not finished, as a list. */
