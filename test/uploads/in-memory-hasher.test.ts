@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
 import { errorWithCode } from '../files/files-fixture.ts';
+import { noNative } from '../support/native.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
+import { createSlowBody, type SlowBody } from './bodies.ts';
 import { openUploadFixture, type UploadFixtureOptions } from './upload-fixture.ts';
 import {
   assertOnlyFile,
   commitUpload,
   createUpload,
+  partBytes,
   sendAllParts,
   sendPart,
   sha1,
@@ -171,5 +175,62 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
     await until(() => watch.drops.length === 4);
     await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
     assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2, 0, 1, 2]);
+  });
+
+  it('reads no part again that was hashed for the file while it was stored', { skip: noNative }, async () => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ plan: watch.plan });
+    const upload = await createUpload(fixture, { partCount: 5 });
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.reads, []);
+  });
+
+  for (const order of [
+    [2, 1, 0],
+    [0, 1, 2],
+    [1, 2, 0],
+  ]) {
+    it(`hashes parts that arrive together and end in the order ${order}`, { skip: noNative }, async () => {
+      await using fixture = await openUploadFixture();
+      const upload = await createUpload(fixture);
+      const bodies = [createSlowBody(), createSlowBody(), createSlowBody()] as const;
+      const sending = bodies.map((body, index) => sendPart(fixture, upload, index, { body }));
+      for (const index of order) {
+        const body = bodies[index] as SlowBody;
+        body.send(partBytes(upload, index));
+        body.end();
+      }
+      await Promise.all(sending);
+      await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+      assert.deepEqual(fixture.errors, []);
+    });
+  }
+
+  it('forgets the bytes of a part that were hashed for the file, but not stored', { skip: noNative }, async () => {
+    const plan: Fault<BlobStore>[] = [];
+    await using fixture = await openUploadFixture({ plan });
+    const upload = await createUpload(fixture);
+    await sendPart(fixture, upload, 0);
+    const broken = new Error('the disk is broken');
+    plan.push({ method: 'writePart', when: 'after', fail: broken });
+    const other = Buffer.alloc(partBytes(upload, 1).length, 7);
+    await assert.rejects(sendPart(fixture, upload, 1, { bytes: other }), (error) => error === broken);
+    plan.length = 0;
+    await sendAllParts(fixture, upload, [1, 2]);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(fixture.errors, []);
+  });
+
+  it('hashes a part again if its row could not be written', { skip: noNative }, async () => {
+    await using fixture = await openUploadFixture();
+    const upload = await createUpload(fixture);
+    const { registry } = fixture.uploads;
+    const broken = new Error('the database is broken');
+    fixture.uploads.registry = faulty(registry, [{ method: 'recordPart', when: 'before', call: 1, fail: broken }]);
+    const other = Buffer.alloc(partBytes(upload, 0).length, 7);
+    await assert.rejects(sendPart(fixture, upload, 0, { bytes: other }), (error) => error === broken);
+    await sendAllParts(fixture, upload);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
   });
 });

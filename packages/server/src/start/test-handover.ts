@@ -46,11 +46,7 @@ function createTestServer(native: Native, file: FileHandle): Server {
       const body = await handOverBody(request);
       if (body === undefined) throw new Error('this version of Node.js is not supported');
       const hash = native.createHash();
-      await receiveInPlace(native, file.fd, { offset: 0, length: BODY_BYTES }, body, {
-        hash,
-        second: undefined,
-        signals: [],
-      });
+      await receiveInPlace(native, { fd: file.fd, position: 0, length: BODY_BYTES }, body, { hash, signals: [] });
       response.end(native.digest(hash));
     } catch (error) {
       response.end(`failed: ${error}`);

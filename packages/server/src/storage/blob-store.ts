@@ -101,17 +101,38 @@ export interface SocketBody {
   disconnected(): Promise<Error>;
 }
 
-/** The progress of a job that receives. */
+/** The progress of a job that receives from a connection or sends to it. */
 export interface SocketTransfer {
-  readonly received: number;
+  /** Bytes so far. */
+  readonly moved: number;
+  /** Whether it waits for the client to send or to read. */
   readonly isWaiting: boolean;
 }
 
 /** What a store verifies while it writes a part, if `verifiesParts` is true. */
 export interface PartVerification {
   sha1: Sha1;
-  /** The hash of the file before the part. The bytes of the part are added to it. It is unusable if the write fails. */
-  fileHash?: FileHash | undefined;
+  /** When to add the bytes to the hash of the file. Without it, they are not added. */
+  turn?: HashTurn | undefined;
+}
+
+/**
+ * The turn of a part in the hash of its file, to which parts are added one after the other. Hashing a byte for the part and
+ * for the file at once costs little more than hashing it for one.
+ */
+export interface HashTurn {
+  /**
+   * The hash of the file before the part, if it is known when the part begins to arrive: then the bytes are added to both
+   * hashes as they arrive. `later` if it soon will be: then they are hashed after they have been written. Undefined if only
+   * the part is hashed.
+   */
+  begin(): FileHash | 'later' | undefined;
+
+  /** After `later`, when all bytes are written: the hash of the file before the part, or undefined if it is not known yet. */
+  wait(): Promise<FileHash | undefined>;
+
+  /** Reports that the hash includes the part, whose digest is right. */
+  done(fileHash: FileHash): void;
 }
 
 /** Where a body comes from. */

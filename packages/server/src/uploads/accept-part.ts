@@ -7,6 +7,7 @@ import type { UploadContext } from './context.ts';
 import { sessionEndedError } from './get-session.ts';
 import { partForRange, partId } from './part-layout.ts';
 import type { PartBody } from './part-locks.ts';
+import type { ReceivedPart } from './part-receiver.ts';
 import { AlreadyStoredError } from './registry/part-registry.ts';
 import { assertSameDigest, partBusyError } from './registry/reservation.ts';
 import type { Part, Session } from './session.ts';
@@ -49,22 +50,24 @@ async function storePart(context: UploadContext, session: Session, arrival: Part
   const { sha1, body } = arrival;
   const range = partForRange(session.staged.layout, arrival.range);
   const lock = await partLocks.lock(session.id, range.index, body);
+  let received: ReceivedPart | undefined;
   try {
     const stored = await registry.findPart(session, range.index);
     if (stored !== undefined) return { part: assertSameDigest(stored, sha1), session, isNew: false };
     body.signal?.throwIfAborted();
 
-    const { tag, fileHash } = await receiver.receive({ session, range, sha1, body });
+    received = await receiver.receive({ session, range, sha1, body });
 
-    const row = { index: range.index, sha1, tag };
+    const row = { index: range.index, sha1, tag: received.tag };
     const recorded = await registry.recordPart(session, row);
     if (!recorded.isNew) return { part: await keepStoredPart(context, session, range, sha1), session, isNew: false };
 
-    hasher.partStored(session, range.index, { checkpoint: recorded.checkpoint, fileHash });
+    hasher.partStored(session, range.index, recorded.checkpoint);
     return { part: { partId: partId(session.id, range.index), ...row }, session, isNew: true };
   } catch (error) {
     return { part: await findStoredPart(context, session, range, sha1, error), session, isNew: false };
   } finally {
+    received?.turn?.close();
     lock.release();
   }
 }

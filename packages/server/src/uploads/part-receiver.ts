@@ -1,7 +1,8 @@
 import type { Sha1 } from '@partway/protocol/ids';
-import type { BlobStore, FileHash, PartRange, PartTag } from '../storage/blob-store.ts';
+import type { BlobStore, PartRange, PartTag } from '../storage/blob-store.ts';
 import { verifyDigest } from '../storage/verify.ts';
 import type { Hasher } from './hashing/hasher.ts';
+import type { PartTurn } from './hashing/part-turns.ts';
 import type { PartBody } from './part-locks.ts';
 import type { PartRegistry } from './registry/part-registry.ts';
 import type { Session } from './session.ts';
@@ -14,10 +15,10 @@ interface IncomingPart {
   body: PartBody;
 }
 
-interface ReceivedPart {
+export interface ReceivedPart {
   tag: PartTag;
-  /** The hash of the file up to the end of this part, if it was computed on the way. */
-  fileHash?: FileHash | undefined;
+  /** The part's turn in the hash of the file, to be closed when the part is stored or will not be. */
+  turn?: PartTurn | undefined;
 }
 
 /** Receives, verifies and writes one part: the work that takes almost all the time of a request. */
@@ -61,9 +62,9 @@ class StreamReceiver implements PartReceiver {
 }
 
 /**
- * Passes parts to a store that verifies them while it writes them. If the file has been hashed up to the beginning of a
- * part, the part's bytes are added to that hash on the way, so that they are not read again. For a single node: no part is
- * reserved in the database.
+ * Passes parts to a store that verifies them while it writes them. When the file has been hashed up to the beginning of a
+ * part, the part's bytes are added to that hash together with the hash of the part. For a single node: no part is reserved
+ * in the database.
  */
 class VerifyingReceiver implements PartReceiver {
   readonly #deps: ReceiverDeps;
@@ -74,9 +75,13 @@ class VerifyingReceiver implements PartReceiver {
 
   async receive({ session, range, sha1, body }: IncomingPart): Promise<ReceivedPart> {
     const { blobs, hasher } = this.#deps;
-    const fileHash = hasher.hashBefore(session, range.index);
-    const source = { by: session.owner, signal: body.signal, verify: { sha1, fileHash } };
-    const tag = await blobs.writePart(session.staged, range, body, source);
-    return { tag, fileHash };
+    const turn = hasher.openTurn(session, range);
+    const source = { by: session.owner, signal: body.signal, verify: { sha1, turn } };
+    try {
+      return { tag: await blobs.writePart(session.staged, range, body, source), turn };
+    } catch (error) {
+      turn?.close();
+      throw error;
+    }
   }
 }

@@ -34,7 +34,7 @@ const SKIPPED = Buffer.allocUnsafeSlow(1024 * 1024);
 /** Counts the bytes received from a connection, by Node.js or not. */
 export function countBytesReceived(socket: Socket): number {
   const { past = 0, current } = receivedBy.get(socket) ?? {};
-  return socket.bytesRead + past + (current?.received ?? 0);
+  return socket.bytesRead + past + (current?.moved ?? 0);
 }
 
 /** Whether the server has received everything that the client has sent, so that the client has to send more. */
@@ -92,7 +92,7 @@ class HandedOverBody implements SocketBody {
     this.length = length;
     this.signal = signal;
     // Until bytes are received, the client does not have to send any.
-    this.follow({ received: 0, isWaiting: false });
+    this.follow({ moved: 0, isWaiting: false });
   }
 
   get fd(): number {
@@ -108,7 +108,7 @@ class HandedOverBody implements SocketBody {
   release(): void {
     const { socket } = this.#request;
     const counts = receivedBy.get(socket);
-    const received = counts?.current?.received ?? 0;
+    const received = counts?.current?.moved ?? 0;
     if (counts !== undefined) {
       counts.past += received;
       counts.current = undefined;

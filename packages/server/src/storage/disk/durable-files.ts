@@ -1,14 +1,14 @@
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Native } from '@partway/native/native';
+import type { FileRange, Native, NativeHash } from '@partway/native/native';
 import type { Sha1 } from '@partway/protocol/ids';
 import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
-import type { IncomingBody, PartVerification } from '../blob-store.ts';
+import type { FileHash, IncomingBody, PartVerification } from '../blob-store.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { assertDigest, verifyDigest, verifyLength } from '../verify.ts';
 import { diskError } from './errors.ts';
-import { HashingFile } from './hashing-file.ts';
+import { NativeFile } from './native-file.ts';
 import { receiveInPlace } from './receive-in-place.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
@@ -88,38 +88,75 @@ export class DurableFiles {
     const shared = this.#join(path);
     try {
       const file = await shared.opened;
-      if (verify === undefined) await writeInPlace(file, place, body, this.#budget, shared.stop);
-      else await this.#writeVerified(file, place, body, verify, shared.stop);
-      await shared.sync();
+      if (verify === undefined) {
+        await writeInPlace(file, place, body, this.#budget, shared.stop);
+        await shared.sync();
+      } else {
+        await this.#writeVerified({ shared, file }, place, body, verify);
+      }
     } finally {
       await this.#leave(path, shared);
     }
   }
 
   async #writeVerified(
-    file: DurableFile,
+    { shared, file }: { shared: SharedFile; file: DurableFile },
     { offset, length = 0 }: { offset: number; length?: number },
     body: IncomingBody,
-    { sha1, fileHash }: PartVerification,
-    stop: AbortSignal,
+    { sha1, turn }: PartVerification,
   ): Promise<void> {
-    const place = { offset, length };
+    const { fd } = file;
     const native = this.#native;
     if (native === undefined) throw new Error('A body cannot be verified without the native module.');
-    // Files with injected faults have no descriptor. Then the bytes are not added to `fileHash`, whose user notices it.
-    if (file.fd === undefined) {
-      return writeInPlace(file, place, verifyDigest(body, length, sha1), this.#budget, stop);
+    // Files with injected faults have no descriptor.
+    if (fd === undefined) {
+      await writeInPlace(file, { offset, length }, verifyDigest(body, length, sha1), this.#budget, shared.stop);
+      return shared.sync();
     }
     const hash = native.createHash();
+    const place = { fd, position: offset, length };
+    const check = (fileHash: FileHash | undefined) => {
+      assertDigest(sha1, native.digest(hash) as Sha1);
+      if (fileHash !== undefined) turn?.done(fileHash);
+    };
+    const before = turn?.begin();
+    if (before !== 'later') {
+      await this.#receive(native, place, body, shared.stop, hash, before);
+      check(before);
+      return shared.sync();
+    }
+    await this.#receive(native, place, body, shared.stop);
+    // The bytes are in the page cache, whether they are synced or not.
+    const synced = shared.sync();
+    // If both fail, the caller gets the error of the sync.
+    synced.catch(() => {});
+    try {
+      const now = await turn?.wait();
+      await mapErrors(native.read(place, hash, now));
+      check(now);
+    } finally {
+      await synced;
+    }
+  }
+
+  /** Writes a body, and adds its bytes to the hashes, if there are any. */
+  async #receive(
+    native: Native,
+    place: FileRange,
+    body: IncomingBody,
+    stop: AbortSignal,
+    hash?: NativeHash,
+    second?: NativeHash,
+  ): Promise<void> {
     const socketBody = await body.handOver?.();
     if (socketBody === undefined) {
-      const hashing = new HashingFile(native, file.fd, hash, fileHash);
-      await writeInPlace(hashing, place, verifyLength(body, length), this.#budget, stop);
+      const { fd, position: offset, length } = place;
+      const file = new NativeFile(native, fd, hash, second);
+      await writeInPlace(file, { offset, length }, verifyLength(body, length), this.#budget, stop);
     } else {
       const signals = [stop, ...(socketBody.signal ? [socketBody.signal] : [])];
-      await receiveInPlace(native, file.fd, place, socketBody, { hash, second: fileHash, signals });
+      await receiveInPlace(native, place, socketBody, { hash, second, signals });
     }
-    assertDigest(sha1, native.digest(hash) as Sha1);
   }
 
   /**

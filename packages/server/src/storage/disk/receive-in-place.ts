@@ -1,15 +1,16 @@
-import type { Native, NativeHash, Transfer } from '@partway/native/native';
+import type { FileRange, Native, NativeHash, Transfer } from '@partway/native/native';
 import { errorCode } from '../../util/system-error.ts';
-import type { PartRange, SocketBody } from '../blob-store.ts';
+import type { SocketBody } from '../blob-store.ts';
 import { diskError } from './errors.ts';
 
 /** Errors that mean that the connection has ended, and not that the file cannot be written. */
 const DISCONNECTED: ReadonlySet<unknown> = new Set(['EOF', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTCONN']);
 
 interface ReceiveOptions {
-  hash: NativeHash;
+  /** Gets the bytes, if there is one. */
+  hash?: NativeHash | undefined;
   /** Another hash to which the bytes are added. */
-  second: NativeHash | undefined;
+  second?: NativeHash | undefined;
   /** Ends it early, with its reason. */
   signals: readonly AbortSignal[];
 }
@@ -20,8 +21,7 @@ interface ReceiveOptions {
  */
 export async function receiveInPlace(
   native: Native,
-  fd: number,
-  { offset, length }: Pick<PartRange, 'offset' | 'length'>,
+  { fd, position, length }: FileRange,
   body: SocketBody,
   { hash, second, signals }: ReceiveOptions,
 ): Promise<void> {
@@ -32,10 +32,10 @@ export async function receiveInPlace(
   try {
     const total = body.head.length + body.length;
     if (total !== length) throw new RangeError(`The body has ${total} bytes, and its range ${length}.`);
-    if (body.head.length > 0) await native.write({ fd, position: offset }, [body.head], hash, second);
+    if (body.head.length > 0) await native.write({ fd, position }, [body.head], hash, second);
     signal.throwIfAborted();
     if (body.length > 0) {
-      const place = { fd, position: offset + body.head.length, length: body.length };
+      const place = { fd, position: position + body.head.length, length: body.length };
       transfer = native.receive(body, place, hash, second);
       body.follow(transfer);
       await transfer.done;

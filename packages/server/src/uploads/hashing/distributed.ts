@@ -16,7 +16,7 @@ import {
   type HashCheckpointWithOwner,
   resetHashCheckpoint,
 } from './checkpoint.ts';
-import type { FileDigest, Hasher, HashProgress } from './hasher.ts';
+import type { FileDigest, Hasher } from './hasher.ts';
 import type { NodeMessage, NodeMessages } from './node-messages.ts';
 import { type RehashDeps, rehashFromStore } from './rehash-from-store.ts';
 import { HashRunner } from './runner.ts';
@@ -68,9 +68,9 @@ export class DistributedHasher implements Hasher {
     );
   }
 
-  hashBefore(): undefined {}
+  openTurn(): undefined {}
 
-  partStored(session: Session, index: number, { checkpoint }: HashProgress = {}): void {
+  partStored(session: Session, index: number, checkpoint?: HashCheckpoint): void {
     const hashing = this.#track(session);
     hashing.localParts.add(index);
     this.#runInBackground(session.id, async () => {

@@ -1,7 +1,8 @@
 import type { Millis, SessionId, Sha1 } from '@partway/protocol/ids';
-import type { FileHash } from '../../storage/blob-store.ts';
+import type { PartRange } from '../../storage/blob-store.ts';
 import type { Session, StoredPart } from '../session.ts';
 import type { HashCheckpoint } from './checkpoint.ts';
+import type { PartTurn } from './part-turns.ts';
 
 /**
  * Whole-file hashers compute the SHA-1 of a file part by part, in file order, while its parts arrive, so that a commit does
@@ -23,23 +24,18 @@ export interface FileDigest {
   checkpoint?: HashCheckpoint;
 }
 
-/** What is known about the hash of a file when one of its parts has been stored. */
-export interface HashProgress {
-  /** The session's checkpoint after the part was recorded. */
-  checkpoint?: HashCheckpoint | undefined;
-  /** The result of `hashBefore`, to which the bytes of the part were added. */
-  fileHash?: FileHash | undefined;
-}
-
 export interface Hasher {
   /**
-   * A copy of the hash of all bytes before a part, for a receiver that adds the bytes of the part while they arrive.
-   * Undefined if the hash has not reached the part, or cannot be copied.
+   * Adds a part that begins to arrive, so that its bytes can be added to the hash before they leave the page cache. It must
+   * be closed: after `partStored`, or when the part will not be stored. Undefined if hashes cannot be copied.
    */
-  hashBefore(session: Session, index: number): FileHash | undefined;
+  openTurn(session: Session, range: PartRange): PartTurn | undefined;
 
-  /** Reports that a part is stored and its bytes can be read locally. Returns immediately. */
-  partStored(session: Session, index: number, progress?: HashProgress): void;
+  /**
+   * Reports that a part is stored and its bytes can be read locally. Returns immediately.
+   * @param checkpoint The session's checkpoint after the part was recorded.
+   */
+  partStored(session: Session, index: number, checkpoint?: HashCheckpoint): void;
 
   /**
    * The digest of a session whose parts are all stored. Returns undefined if it is not ready within `timeout`; hashing

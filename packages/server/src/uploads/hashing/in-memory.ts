@@ -2,13 +2,14 @@ import type { Millis, SessionId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../database/schema.ts';
 import type { FileHashPool } from '../../hash-workers/file-hash-pool.ts';
-import type { BlobStore, FileHash } from '../../storage/blob-store.ts';
+import type { BlobStore, FileHash, PartRange } from '../../storage/blob-store.ts';
 import { PinnedLru } from '../../util/pinned-lru.ts';
 import { withTimeout } from '../../util/timeout.ts';
 import { PartBitmap, partRange } from '../part-layout.ts';
 import type { Session, StoredPart } from '../session.ts';
 import { listOpenSessions, listStoredIndexes } from '../session-store.ts';
-import type { FileDigest, Hasher, HashProgress } from './hasher.ts';
+import type { FileDigest, Hasher } from './hasher.ts';
+import { type PartTurn, PartTurns } from './part-turns.ts';
 
 interface InMemoryHasherDeps {
   db: Kysely<Tables>;
@@ -23,8 +24,12 @@ interface InMemoryHasherDeps {
 interface HashingSession {
   session: Session;
   stored: PartBitmap;
-  /** Index of the first part that the hash does not include yet. */
+  /** Whether the parts that were stored before this process started, or before the session was dropped, are in `stored`. */
+  isLoaded: boolean;
+  /** Index of the first part that the hash does not include yet. A part before it may not be stored yet (`turns`). */
   next: number;
+  /** Parts that are arriving. */
+  turns: PartTurns;
   running: Promise<void> | undefined;
   /** Number of commits that wait for the digest. The session is not dropped meanwhile. */
   waiters: number;
@@ -42,23 +47,19 @@ export class InMemoryHasher implements Hasher {
     this.#deps = deps;
     this.#sessions = new PinnedLru({
       max: deps.maxSessions,
-      isPinned: ({ waiters }) => waiters > 0,
+      isPinned: ({ waiters, turns }) => waiters > 0 || !turns.isEmpty,
       onEvict: (id) => deps.digests.forget(id),
     });
   }
 
-  hashBefore({ id, staged }: Session, index: number): FileHash | undefined {
-    const hashing = this.#sessions.get(id);
-    const isNext = hashing === undefined ? index === 0 : hashing.next === index && hashing.running === undefined;
-    return isNext ? this.#deps.digests.fork(id, partRange(staged.layout, index).offset) : undefined;
+  openTurn(session: Session, range: PartRange): PartTurn {
+    return this.#track(session).turns.open(range);
   }
 
-  partStored(session: Session, index: number, { fileHash }: HashProgress = {}): void {
-    const isTracked = this.#sessions.get(session.id) !== undefined;
+  partStored(session: Session, index: number): void {
     const hashing = this.#track(session);
     hashing.stored.add(index);
-    this.#joinHash(hashing, index, fileHash);
-    if (isTracked) this.#run(hashing).catch(() => {});
+    if (hashing.isLoaded) this.#proceed(hashing);
     else void this.#start(hashing);
   }
 
@@ -96,7 +97,7 @@ export class InMemoryHasher implements Hasher {
         if (hashing.next === partCount && length === fileSize) return { sha1 };
         throw new Error(`the hash of session ${session.id} includes ${length} of ${fileSize} bytes`);
       } catch (error) {
-        if (this.#sessions.get(session.id) === hashing) this.forget(session.id);
+        this.#drop(hashing);
         if (tries === MAX_TRIES) throw error;
       } finally {
         hashing.waiters -= 1;
@@ -104,19 +105,41 @@ export class InMemoryHasher implements Hasher {
     }
   }
 
-  /** Takes over a hash that includes the next part, unless the hash has proceeded in another way. */
-  #joinHash(hashing: HashingSession, index: number, fileHash: FileHash | undefined): void {
-    if (fileHash === undefined || hashing.next !== index || hashing.running !== undefined) return;
+  /** The hash before a part, if the hash has reached it and nothing else is being added. */
+  #fork(hashing: HashingSession, index: number): FileHash | undefined {
     const { id, staged } = hashing.session;
+    if (hashing.next !== index || hashing.running !== undefined || this.#sessions.get(id) !== hashing) return undefined;
+    return this.#deps.digests.fork(id, partRange(staged.layout, index).offset);
+  }
+
+  #join(hashing: HashingSession, index: number, fileHash: FileHash): boolean {
+    const { id, staged } = hashing.session;
+    if (hashing.next !== index || hashing.running !== undefined || this.#sessions.get(id) !== hashing) return false;
     const { offset, length } = partRange(staged.layout, index);
-    if (this.#deps.digests.join(id, offset, offset + length, fileHash)) hashing.next += 1;
+    if (!this.#deps.digests.join(id, offset, offset + length, fileHash)) return false;
+    hashing.next += 1;
+    this.#proceed(hashing);
+    return true;
+  }
+
+  #drop(hashing: HashingSession): void {
+    const { id } = hashing.session;
+    if (this.#sessions.get(id) === hashing) this.forget(id);
+  }
+
+  /** Continues with the next part: reads it if it is stored, or lets it be hashed if it has just been written. */
+  #proceed(hashing: HashingSession): void {
+    if (hashing.stored.has(hashing.next)) this.#run(hashing).catch(() => {});
+    else hashing.turns.check();
   }
 
   /** Hashes the stored parts of a session. Never rejects. */
   async #start(hashing: HashingSession): Promise<void> {
+    hashing.isLoaded = true;
     try {
       await this.#loadStored(hashing);
     } catch (error) {
+      hashing.isLoaded = false;
       this.#deps.onError(hashing.session.id, error);
       return;
     }
@@ -124,14 +147,27 @@ export class InMemoryHasher implements Hasher {
   }
 
   #track(session: Session): HashingSession {
-    const hashing = this.#sessions.get(session.id) ?? {
+    const hashing = this.#sessions.get(session.id) ?? this.#createSession(session);
+    this.#sessions.set(session.id, hashing);
+    return hashing;
+  }
+
+  #createSession(session: Session): HashingSession {
+    const hashing: HashingSession = {
       session,
       stored: new PartBitmap(session.staged.layout.partCount),
+      isLoaded: false,
       next: 0,
+      turns: new PartTurns({
+        next: () => hashing.next,
+        isStored: (index) => hashing.stored.has(index),
+        fork: (index) => this.#fork(hashing, index),
+        join: (index, hash) => this.#join(hashing, index, hash),
+        drop: () => this.#drop(hashing),
+      }),
       running: undefined,
       waiters: 0,
     };
-    this.#sessions.set(session.id, hashing);
     return hashing;
   }
 
@@ -143,6 +179,7 @@ export class InMemoryHasher implements Hasher {
   #run(hashing: HashingSession): Promise<void> {
     hashing.running ??= this.#hashParts(hashing).finally(() => {
       hashing.running = undefined;
+      hashing.turns.check();
     });
     return hashing.running;
   }
