@@ -25,7 +25,7 @@ test('a range of a file is read correctly, with and without memory in the budget
       [2_999_999, 2_999_999],
       [0, -1],
     ] as const) {
-      const chunks = await new FileReader(await open(path), { first, last }, budget).toArray();
+      const chunks = await new FileReader(await open(path), { first, last }, { budget }).toArray();
       assert.deepEqual(Buffer.concat(chunks), bytes.subarray(first, last + 1));
     }
     assert.equal(budget.reserved, 0);
@@ -41,7 +41,7 @@ test('400 files with stopped readers use only the budget and 16 KiB each, and no
   let begun = 0;
   const readings = await Promise.all(
     Array.from({ length: 400 }, async () => {
-      const reading = new FileReader(await open(path), { first: 0, last: bytes.length - 1 }, budget);
+      const reading = new FileReader(await open(path), { first: 0, last: bytes.length - 1 }, { budget });
       reading.on('data', (chunk: Buffer) => {
         begun += 1;
         held += chunk.length;
@@ -64,7 +64,7 @@ test('400 files with stopped readers use only the budget and 16 KiB each, and no
 test('a file that ends before the range does is an error, not a shorter range', async (t) => {
   const path = join(await temporaryFolder(t), 'file');
   await writeFile(path, bytes);
-  const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, new ByteBudget());
+  const reading = new FileReader(await open(path), { first: 0, last: bytes.length }, { budget: new ByteBudget() });
   await assert.rejects(reading.toArray(), /ended 1 bytes too early/);
 });
 
@@ -76,7 +76,7 @@ test('a file is read in large chunks, and in chunks of 16 KiB if the budget is u
     [new ByteBudget(16 * 1024), 16 * 1024],
     [new ByteBudget(512 * 1024), 512 * 1024],
   ] as const) {
-    const chunks: Buffer[] = await new FileReader(await open(path), { first: 0, last: MIB - 1 }, budget).toArray();
+    const chunks: Buffer[] = await new FileReader(await open(path), { first: 0, last: MIB - 1 }, { budget }).toArray();
     assert.deepEqual(new Set(chunks.map(({ length }) => length)), new Set([largest]));
     assert.equal(budget.reserved, 0);
   }
@@ -88,7 +88,7 @@ test('a reader of a few bytes uses nothing of the budget', async (t) => {
   const budget = new ByteBudget();
   const drawn: number[] = [];
   for (const size of [16 * 1024, 16 * 1024 + 1]) {
-    const reading = new FileReader(await open(path), { first: 0, last: size - 1 }, budget);
+    const reading = new FileReader(await open(path), { first: 0, last: size - 1 }, { budget });
     for await (const chunk of reading) drawn.push(chunk.length, budget.reserved);
   }
   assert.deepEqual(drawn, [16 * 1024, 0, 16 * 1024 + 1, 16 * 1024 + 1]);
@@ -110,7 +110,7 @@ test('a file that cannot be read or closed fails its reader with the first of th
     ],
   ] as [Fault<FileHandle>[], Error][]) {
     const file = faulty(await open(path), plan);
-    const reading = new FileReader(file, { first: 0, last: 99 }, new ByteBudget());
+    const reading = new FileReader(file, { first: 0, last: 99 }, { budget: new ByteBudget() });
     reading.on('error', () => {}).resume();
     await new Promise((resolve) => reading.once('close', resolve));
     assert.equal(reading.errored, expected);
@@ -127,7 +127,7 @@ test('a reader that stops while its file is read gets nothing more, and its file
   };
   const file = faulty(await open(path), [{ method: 'read', when: 'after', hook, delay: promise }]);
   const budget = new ByteBudget();
-  const reading = new FileReader(file, { first: 0, last: bytes.length - 1 }, budget);
+  const reading = new FileReader(file, { first: 0, last: bytes.length - 1 }, { budget });
   let came = 0;
   reading.on('data', (chunk: Buffer) => (came += chunk.length));
   await until(() => budget.reserved > 0);
@@ -137,4 +137,22 @@ test('a reader that stops while its file is read gets nothing more, and its file
   await until(() => isRead);
   assert.equal(came, 0);
   assert.equal(budget.reserved, 0);
+});
+
+test('views of a file are its bytes in order, in one buffer that is used again', async (t) => {
+  const path = join(await temporaryFolder(t), 'file');
+  await writeFile(path, bytes);
+  for (const budget of [new ByteBudget(), new ByteBudget(0)]) {
+    const reading = new FileReader(await open(path), { first: 7, last: bytes.length - 2 }, { budget });
+    const buffers = new Set<ArrayBufferLike>();
+    const copies: Uint8Array[] = [];
+    for await (const view of reading.views()) {
+      buffers.add(view.buffer);
+      copies.push(view.slice());
+    }
+    assert.equal(buffers.size, 1);
+    assert.deepEqual(Buffer.concat(copies), bytes.subarray(7, bytes.length - 1));
+    reading.destroy();
+    assert.equal(budget.reserved, 0);
+  }
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { NativeHash } from '@partway/native/native';
 import type { BlobId, Millis, Sha1, UserId } from '@partway/protocol/ids';
 
@@ -109,6 +110,26 @@ export interface SocketTransfer {
   readonly isWaiting: boolean;
 }
 
+/** A job that sends to a connection. */
+export interface SendingTransfer extends SocketTransfer {
+  /** Settles when the job is over. */
+  readonly done: Promise<void>;
+  /** Ends the job early. */
+  cancel(): void;
+}
+
+/** The bytes of a blob, or of a range of it. A reader that stops early destroys it. */
+export interface BlobStream extends Readable {
+  /**
+   * Sends the bytes to a connection, in place of reading them. They do not pass through JavaScript. Undefined if that is not
+   * possible. Ends early if this is destroyed.
+   */
+  sendTo?(connection: { fd: number }): SendingTransfer | undefined;
+
+  /** Iterates over the bytes in a buffer that is used again: each view is valid until the next one is requested. */
+  views?(): AsyncIterable<Uint8Array>;
+}
+
 /** What a store verifies while it writes a part, if `verifiesParts` is true. */
 export interface PartVerification {
   sha1: Sha1;
@@ -190,8 +211,8 @@ export interface BlobStore {
    */
   put(blob: BlobId, body: AsyncIterable<Uint8Array>, by?: UserId, announced?: number): Promise<void>;
 
-  /** Reads a complete blob, or a range of it. A caller that stops early destroys the stream. */
-  read(blob: BlobId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>>;
+  /** Reads a complete blob, or a range of it. */
+  read(blob: BlobId, range?: ByteRange): Promise<BlobStream>;
 
   /** Removes a complete blob, or a staged blob even if it has been completed. Idempotent; a missing blob is no error. */
   remove(target: BlobId | StagedBlob): Promise<void>;

@@ -3,27 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { SocketBody, SocketTransfer } from '../../storage/blob-store.ts';
 import { ClientGoneError } from './disconnects.ts';
-
-/** What is used of Node.js here is not documented, so it is only used in versions with which it is tested. */
-const NODE_MAJORS = ['24'];
-
-interface SocketHandle {
-  readonly fd: number;
-  reading: boolean;
-  readStart(): number;
-  readStop(): number;
-}
-
-interface HttpParser {
-  execute(bytes: Uint8Array): number | Error;
-  /** Callbacks, by numbers that the class has as constants. */
-  [callback: number]: unknown;
-}
-
-interface InternalSocket extends Socket {
-  readonly _handle: SocketHandle | null;
-  readonly parser: HttpParser | null;
-}
+import { bodyCallback, getHandle, getParser, type HttpParser, type SocketHandle } from './node-internals.ts';
 
 /** Bytes that were received from connections without Node.js. */
 const receivedBy = new WeakMap<Socket, { past: number; current: SocketTransfer | undefined }>();
@@ -52,13 +32,12 @@ export function isWaitingForClient(request: IncomingMessage): boolean {
  * Node.js with other internals.
  */
 export async function handOverBody(request: IncomingMessage, signal?: AbortSignal): Promise<SocketBody | undefined> {
-  const socket = request.socket as InternalSocket;
-  const { _handle: handle, parser } = socket;
+  const { socket } = request;
+  const handle = getHandle(socket);
+  const parser = getParser(socket);
   const length = Number(request.headers['content-length'] ?? Number.NaN);
-  if (!Number.isSafeInteger(length) || request.complete || request.readableFlowing || 'encrypted' in socket) {
-    return undefined;
-  }
-  if (!isKnownHandle(handle) || !isKnownParser(parser)) return undefined;
+  if (!Number.isSafeInteger(length) || request.complete || request.readableFlowing) return undefined;
+  if (handle === undefined || parser === undefined || Object.hasOwn(handle, 'readStart')) return undefined;
   handle.readStop();
   // Nothing in Node.js can start reading now. Pausing the socket would pause the parser too, which then accepts nothing.
   handle.readStart = () => 0;
@@ -115,7 +94,7 @@ class HandedOverBody implements SocketBody {
     }
     // Removes the function that hides the handle's own.
     delete (this.#handle as Partial<SocketHandle>).readStart;
-    if (socket.destroyed || (socket as InternalSocket)._handle !== this.#handle) return;
+    if (socket.destroyed || getHandle(socket) !== this.#handle) return;
     try {
       skipBytes(this.#parser, received);
     } catch (error) {
@@ -152,24 +131,4 @@ function skipBytes(parser: HttpParser, count: number): void {
   } finally {
     parser[key] = onBody;
   }
-}
-
-function bodyCallback(parser: HttpParser): number {
-  return Number((parser.constructor as { kOnBody?: unknown }).kOnBody);
-}
-
-function isKnownHandle(handle: SocketHandle | null): handle is SocketHandle {
-  return (
-    NODE_MAJORS.includes(process.versions.node.split('.', 1)[0] ?? '') &&
-    typeof handle?.fd === 'number' &&
-    handle.fd >= 0 &&
-    typeof handle.reading === 'boolean' &&
-    typeof handle.readStart === 'function' &&
-    typeof handle.readStop === 'function' &&
-    !Object.hasOwn(handle, 'readStart')
-  );
-}
-
-function isKnownParser(parser: HttpParser | null): parser is HttpParser {
-  return typeof parser?.execute === 'function' && typeof parser[bodyCallback(parser)] === 'function';
 }

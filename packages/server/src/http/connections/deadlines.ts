@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { countBytesSent, isWaitingForReader } from './blob-response.ts';
 import { countBytesReceived, isWaitingForClient } from './body-handover.ts';
 import { findDisconnected } from './disconnects.ts';
 import { TcpTable } from './tcp-table.ts';
@@ -179,18 +179,5 @@ function updateIfMoving(since: Sample, now: Sample, pace: Pace, isClientsTurn: b
 }
 
 function waitsForReader({ request, response }: Exchange): boolean {
-  return response.headersSent && !response.writableFinished && request.socket.writableLength > 0;
-}
-
-/**
- * Counts the bytes that the system has accepted from a connection. Node's own counters change only at the beginning and
- * the end of a write, so nothing would seem to move during a large one; the socket's handle knows how much of it is
- * left.
- */
-function countBytesSent(socket: Socket): number {
-  const { _handle: handle } = socket as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
-  if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) {
-    return handle.bytesWritten - handle.writeQueueSize;
-  }
-  return socket.bytesWritten - socket.writableLength;
+  return response.headersSent && !response.writableFinished && isWaitingForReader(request.socket);
 }

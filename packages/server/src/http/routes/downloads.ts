@@ -12,6 +12,7 @@ import type { ByteRange } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';
 import { getOrigin } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
+import { BlobResponse } from '../connections/blob-response.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseRange } from '../request/byte-range.ts';
@@ -38,7 +39,7 @@ export function serveContent(scope: FastifyInstance, { files, settings }: Servic
         now: files.clock.expiryTime(),
         to: 'download',
       });
-      if (settings.downloads === 'direct') return sendContent(request, reply, files, download);
+      if (settings.downloads === 'direct') return sendContent(request, reply, { files, settings }, download);
       const signed = { fileId: download.file.id, versionId: download.version.id };
       const path = signDownload(settings.signingKey, signed, files.clock.now());
       return reply.header('cache-control', 'no-store').redirect(getOrigin(request, settings.publicUrl) + path, 302);
@@ -56,7 +57,7 @@ export function serveDownloads(app: FastifyInstance, { files, settings }: Servic
       const signed = parseSignedVersion(request.params as { file_id: string; version_id: string });
       checkSignature(settings.signingKey, signed, request.query as Record<string, unknown>, files.clock.now());
       const download = await getDownload(files.db, { owner: undefined, ...signed });
-      return sendContent(request, reply, files, download);
+      return sendContent(request, reply, { files, settings }, download);
     },
   });
 }
@@ -75,7 +76,7 @@ function parseSignedVersion(params: { file_id: string; version_id: string }): Si
 async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
-  { db, blobs }: Pick<FileContext, 'db' | 'blobs'>,
+  { files: { db, blobs }, settings }: Pick<Services, 'files' | 'settings'>,
   { file, version }: Download,
 ): Promise<FastifyReply> {
   const state = createValidators(db, version);
@@ -103,10 +104,11 @@ async function sendContent(
       `The range is beyond the end of the file, which has ${version.size} bytes.`,
     );
   }
+  const length = range === undefined ? version.size : range.last - range.first + 1;
   const headers = {
     ...commonHeaders,
     'content-type': lookup(file.name) || 'application/octet-stream',
-    'content-length': range === undefined ? version.size : range.last - range.first + 1,
+    'content-length': length,
     'content-disposition': contentDisposition(file.name),
   };
   // Opened before any header is set, because the response is an error if the blob cannot be read.
@@ -115,7 +117,7 @@ async function sendContent(
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }
   // Fastify destroys the stream if the client disconnects.
-  return reply.headers(headers).send(bytes);
+  return reply.headers(headers).send(bytes && new BlobResponse(bytes, { length, canHandOver: settings.canHandOver }));
 }
 
 function createValidators(db: FileContext['db'], version: VersionRow): Validators {

@@ -5,6 +5,7 @@ import { errorCode, isNotFound } from '../../util/system-error.ts';
 import {
   BLOB_ID,
   type BlobStore,
+  type BlobStream,
   type BodySource,
   type ByteRange,
   checkBlobId,
@@ -147,10 +148,11 @@ class DiskStore implements BlobStore {
     }
   }
 
-  async read(blob: BlobId, range?: ByteRange): Promise<NodeJS.ReadableStream & AsyncIterable<Uint8Array>> {
+  async read(blob: BlobId, range?: ByteRange): Promise<BlobStream> {
     const file = await open(this.#blobPath(blob), 'r');
     try {
-      return new FileReader(file, range ?? { first: 0, last: (await file.stat()).size - 1 }, this.#readAhead);
+      const whole = { first: 0, last: (await file.stat()).size - 1 };
+      return new FileReader(file, range ?? whole, { budget: this.#readAhead, native: this.#files.native });
     } catch (error) {
       await file.close();
       throw error;

@@ -40,18 +40,19 @@ export class FileMissingError extends Error {
 export class DurableFiles {
   readonly #budget: ByteBudget;
   readonly #open: OpenFile;
-  readonly #native: Native | undefined;
+  /** Writes, hashes and sends files. */
+  readonly native: Native | undefined;
   readonly #shared = new Map<string, SharedFile>();
 
   constructor({ budget = new ByteBudget(), openFile = open, native }: DurableFilesOptions = {}) {
     this.#budget = budget;
     this.#open = openFile;
-    this.#native = native;
+    this.native = native;
   }
 
   /** Whether `write` can verify a body. */
   get verifies(): boolean {
-    return this.#native !== undefined;
+    return this.native !== undefined;
   }
 
   /** Creates a file of `size` zero bytes that only its owner can access. Throws if it exists. On failure, removes it. */
@@ -106,7 +107,7 @@ export class DurableFiles {
     { sha1, turn }: PartVerification,
   ): Promise<void> {
     const { fd } = file;
-    const native = this.#native;
+    const { native } = this;
     if (native === undefined) throw new Error('A body cannot be verified without the native module.');
     // Files with injected faults have no descriptor.
     if (fd === undefined) {

@@ -1,0 +1,113 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { BlobStream, SocketTransfer } from '../../storage/blob-store.ts';
+import { getHandle, type SocketHandle } from './node-internals.ts';
+
+/** The body of a smaller response is sent by Node.js, together with its headers. */
+const MIN_HANDED_OVER = 256 * 1024;
+
+/** Bytes that were sent to connections without Node.js. */
+const sentTo = new WeakMap<Socket, { past: number; current: SocketTransfer | undefined }>();
+
+/** Counts the bytes that the system has accepted for a connection, from Node.js or not. */
+export function countBytesSent(socket: Socket): number {
+  const { past = 0, current } = sentTo.get(socket) ?? {};
+  return countBytesWritten(socket) + past + (current?.moved ?? 0);
+}
+
+/**
+ * Node's own counters change only at the beginning and the end of a write, so nothing would seem to move during a large one;
+ * the connection's handle knows how much of it is left.
+ */
+function countBytesWritten(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: Partial<SocketHandle> | null };
+  if (handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) {
+    return handle.bytesWritten - handle.writeQueueSize;
+  }
+  return socket.bytesWritten - socket.writableLength;
+}
+
+/** Whether the system accepts no more bytes until the client reads. */
+export function isWaitingForReader(socket: Socket): boolean {
+  return sentTo.get(socket)?.current?.isWaiting ?? socket.writableLength > 0;
+}
+
+interface BlobResponseOptions {
+  /** The number of bytes, as in the response's Content-Length. */
+  length: number;
+  /** Whether the store may send the bytes to the connection. */
+  canHandOver: boolean;
+}
+
+/**
+ * The bytes of a blob as the body of a response with a Content-Length. It is piped to the response like any stream, but the
+ * bytes do not pass through it: the store sends them to the connection, or they are written from a single buffer.
+ */
+export class BlobResponse extends Readable {
+  readonly #bytes: BlobStream;
+  readonly #options: BlobResponseOptions;
+
+  constructor(bytes: BlobStream, options: BlobResponseOptions) {
+    super();
+    this.#bytes = bytes;
+    this.#options = options;
+    bytes.on('error', (error) => this.destroy(error));
+  }
+
+  override pipe<T extends NodeJS.WritableStream>(target: T): T {
+    const response = target as unknown as ServerResponse;
+    this.once('end', () => response.end());
+    this.#send(response).then(
+      () => {
+        this.push(null);
+        this.resume();
+      },
+      (error: Error) => this.destroy(error),
+    );
+    return target;
+  }
+
+  override _read(): void {}
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#bytes.destroy();
+    done(error);
+  }
+
+  async #send(response: ServerResponse): Promise<void> {
+    const { length, canHandOver } = this.#options;
+    const { socket } = response;
+    const handle = canHandOver && length >= MIN_HANDED_OVER && socket !== null && getHandle(socket);
+    if (handle && (await this.#sendNatively(response, socket, handle))) return;
+    for await (const view of this.#bytes.views?.() ?? this.#bytes) await write(response, view);
+  }
+
+  /** Returns false, without having sent anything, if the store cannot send the bytes. */
+  async #sendNatively(response: ServerResponse, socket: Socket, handle: SocketHandle): Promise<boolean> {
+    if (this.#bytes.sendTo === undefined) return false;
+    response.flushHeaders();
+    // The headers have to be sent before the bytes.
+    if (socket.writableLength > 0) await write(socket, '');
+    if (socket.destroyed || this.destroyed) throw new Error('The connection was closed.');
+    const transfer = this.#bytes.sendTo(handle);
+    if (transfer === undefined) return false;
+    const counts = sentTo.get(socket) ?? { past: 0, current: undefined };
+    counts.current = transfer;
+    sentTo.set(socket, counts);
+    try {
+      await transfer.done;
+    } finally {
+      counts.past += transfer.moved;
+      counts.current = undefined;
+    }
+    return true;
+  }
+}
+
+/** Resolves when the system has accepted the bytes, so that their memory can be used again. */
+function write(target: ServerResponse | Socket, bytes: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    target.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
