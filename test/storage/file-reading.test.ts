@@ -148,10 +148,10 @@ test('views of a file are its bytes in order, in one buffer that is used again',
     const copies: Uint8Array[] = [];
     for await (const view of reading.views()) {
       buffers.add(view.buffer);
-      copies.push(view.slice());
+      copies.push(Buffer.from(view));
     }
     assert.equal(buffers.size, 1);
-    assert.deepEqual(Buffer.concat(copies), bytes.subarray(7, bytes.length - 1));
+    assert.ok(Buffer.concat(copies).equals(bytes.subarray(7, bytes.length - 1)));
     reading.destroy();
     assert.equal(budget.reserved, 0);
   }
