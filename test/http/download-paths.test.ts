@@ -127,6 +127,7 @@ for (const path of ['fd', 'chunks', 'off']) {
         PARTWAY_LOG: 'error',
       };
       const server = await startInProcess(readConfig({ ...env, ...settings }));
+      await server.checked;
       try {
         const own = { url: server.url, token: 'download-paths' };
         const id = await uploadFile(own);

@@ -258,6 +258,7 @@ for (const path of ['fd', 'chunks', 'off']) {
         PARTWAY_LOG: 'error',
       };
       const server = await startInProcess(readConfig({ ...env, ...settings }));
+      await server.checked;
       try {
         const client = new WireClient({ url: server.url, token: settings.PARTWAY_TOKEN });
         const { id } = await client.create('path.bin', TOTAL);

@@ -82,10 +82,13 @@ export class Native {
   /** The name of the processor's SHA-1 instructions. */
   readonly kernel: string;
   readonly threads: number;
+  /** The file of the module. */
+  readonly file: string;
   readonly #addon: Addon;
 
-  constructor(addon: Addon, kernel: string, threads: number) {
+  constructor(addon: Addon, { file, kernel, threads }: { file: string; kernel: string; threads: number }) {
     this.#addon = addon;
+    this.file = file;
     this.kernel = kernel;
     this.threads = threads;
     addon.start(threads);
@@ -205,7 +208,7 @@ function load(threads: number, path: string | undefined): Native | { reason: str
     const addon = createRequire(import.meta.url)(path) as Addon;
     const kernel = addon.kernel();
     if (kernel === undefined) return { reason: 'this processor has no SHA-1 instructions that it supports' };
-    return new Native(addon, kernel, threads);
+    return new Native(addon, { file: path, kernel, threads });
   } catch (error) {
     return { reason: (error as Error).message };
   }

@@ -7,6 +7,7 @@ import { buildApp } from './http/app.ts';
 import { openLog } from './logging/logger.ts';
 import { startBackgroundJobs } from './start/background-jobs.ts';
 import { createServices } from './start/create-services.ts';
+import { openHandover } from './start/handover.ts';
 import { openResources } from './start/open-resources.ts';
 import { GuardedClock } from './time/clock.ts';
 import { compareWithRows } from './time/database-clock.ts';
@@ -23,6 +24,8 @@ export interface RunningServer {
   developerToken: string;
   /** What hashes parts and files, for the operator. */
   hashing: string;
+  /** Resolves when it is known whether connections can be handed over to native threads. Requests do not wait for it. */
+  checked: Promise<void>;
   /** Reports "not ready", waits for the shutdown delay, stops accepting requests, waits for those in progress, and closes. */
   stop(): Promise<void>;
 }
@@ -36,7 +39,8 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   const log = openLog(config.logLevel);
   await using opened = new AsyncDisposableStack();
   const resources = await openResources(config, { clock, log, opened });
-  const services = await createServices(config, resources, { clock, log, opened });
+  const handover = openHandover(config, resources, log);
+  const services = await createServices(config, resources, { clock, log, opened, handover });
   const { auth, uploads, files, readiness } = services;
   const { db, aside, dataFolder, developerToken, native } = resources;
 
@@ -50,6 +54,8 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   await app.listen({ ...config.listen, listenTextResolver: () => `listening on ${getUrl(app, config)}` });
   opened.defer(() => closeWithin(app, config.shutdownGrace));
 
+  const checked = handover.check();
+  opened.defer(() => checked);
   opened.defer(startBackgroundJobs({ auth, uploads, files, clock }, { config, log, aside }));
   uploads.hasher
     .resume()
@@ -61,7 +67,14 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     await sleep(config.shutdownDelay);
     await closing.disposeAsync();
   };
-  return { url: getUrl(app, config), dataFolder, developerToken, hashing: native?.describe() ?? 'Node.js', stop };
+  return {
+    url: getUrl(app, config),
+    dataFolder,
+    developerToken,
+    hashing: native?.describe() ?? 'Node.js',
+    checked,
+    stop,
+  };
 }
 
 /** Waits for requests in progress, but no longer than `grace`; then closes their connections. */

@@ -27,8 +27,8 @@ export interface HttpSettings {
   responsePace: Pace;
   /** Requests that can wait on one connection while another is in progress. */
   maxPipelined: number;
-  /** Whether the store may receive the bodies of parts from their connections. */
-  canHandOver: boolean;
+  /** Whether the store may receive the bodies of parts from their connections, and send downloads to them. Can change. */
+  handover: { readonly isOn: boolean };
 }
 
 /** What the routes use: the contexts of the modules below the HTTP layer, and its settings. */

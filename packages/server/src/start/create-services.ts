@@ -19,7 +19,6 @@ import { KeyedQueue, SerialQueue } from '../util/keyed-queue.ts';
 import { newNodeId, openHasher } from './open-hasher.ts';
 import type { Resources } from './open-resources.ts';
 import type { OpenedStorage } from './open-storage.ts';
-import { findHandoverProblem } from './test-handover.ts';
 
 /** A commit answers 202 after this time. Some clients time out after 60 s. */
 const COMMIT_TIMEOUT: Millis = 45_000;
@@ -30,7 +29,12 @@ const MIN_BYTES_PER_SECOND = 1024;
 export async function createServices(
   config: Config,
   resources: Resources,
-  { clock, log, opened }: { clock: GuardedClock; log: FastifyBaseLogger; opened: AsyncDisposableStack },
+  {
+    clock,
+    log,
+    opened,
+    handover,
+  }: { clock: GuardedClock; log: FastifyBaseLogger; opened: AsyncDisposableStack; handover: HttpSettings['handover'] },
 ): Promise<Services> {
   const { db, aside, store, signingKey, native } = resources;
   const { blobs } = store;
@@ -59,7 +63,7 @@ export async function createServices(
     onError: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,
   });
-  const settings = { ...toHttpSettings(config, signingKey), canHandOver: await canHandOver(config, resources, log) };
+  const settings = { ...toHttpSettings(config, signingKey), handover };
   return { auth, uploads, files, readiness, log, settings };
 }
 
@@ -83,19 +87,7 @@ function openUploadHasher(
   return { registry, hasher };
 }
 
-/** Whether bodies can be received natively. If they should be, but cannot, logs why. */
-async function canHandOver(
-  { native: mode, tls }: Config,
-  { native, dataFolder }: Resources,
-  log: FastifyBaseLogger,
-): Promise<boolean> {
-  if (mode !== 'fd' || native === undefined || tls !== undefined) return false;
-  const problem = await findHandoverProblem(native, dataFolder);
-  if (problem !== undefined) log.warn({ problem }, 'bodies are received by Node.js, which needs more CPU time');
-  return problem === undefined;
-}
-
-function toHttpSettings(config: Config, signingKey: Buffer): Omit<HttpSettings, 'canHandOver'> {
+function toHttpSettings(config: Config, signingKey: Buffer): Omit<HttpSettings, 'handover'> {
   const { tls, publicUrl, trustedProxies, corsOrigins, downloads, maxConnections, maxPipelined } = config;
   return {
     tls,

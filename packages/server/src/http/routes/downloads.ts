@@ -117,7 +117,7 @@ async function sendContent(
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }
   // Fastify destroys the stream if the client disconnects.
-  return reply.headers(headers).send(bytes && new BlobResponse(bytes, { length, canHandOver: settings.canHandOver }));
+  return reply.headers(headers).send(bytes && new BlobResponse(bytes, { length, canHandOver: settings.handover.isOn }));
 }
 
 function createValidators(db: FileContext['db'], version: VersionRow): Validators {

@@ -16,7 +16,7 @@ export function serveUploadPart(scope: FastifyInstance, { uploads, settings }: S
     const sha1 = parseDigestHeader(request.headers);
     const range = parseRangeHeader(request.headers);
     const caller = getCaller(request).userId;
-    const body = new RequestBody(request, reply, { canHandOver: settings.canHandOver });
+    const body = new RequestBody(request, reply, { canHandOver: settings.handover.isOn });
     const accepted = await acceptPart(uploads, { caller, session, range, sha1, body });
     request.isWasted = !accepted.isNew;
     return { part: renderPart(accepted.part, accepted.session.staged.layout) };
