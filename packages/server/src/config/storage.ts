@@ -3,7 +3,7 @@ import { planParts } from '../uploads/part-layout.ts';
 /** Where file contents are stored: in the data folder, or in an S3 bucket, with a spool in the data folder. */
 export type Storage = { kind: 'disk' } | S3Storage;
 
-interface S3Storage {
+export interface S3Storage {
   kind: 's3';
   bucket: string;
   /** Without leading and trailing slashes; empty for the whole bucket. */

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { DatabaseError } from './errors.ts';
 import { migrate, requireSchema } from './migrate.ts';
-import { type PostgresOptions, requireUtf8 } from './postgres/postgres.ts';
+import type { PostgresOptions } from './postgres/postgres.ts';
 import type { Tables } from './schema.ts';
 import { openSqlite, type SqliteOptions } from './sqlite/sqlite.ts';
 
@@ -42,7 +42,7 @@ export async function openSeparateConnections(
 export async function openForMigration({ url, file }: Pick<DatabaseLocation, 'url' | 'file'>): Promise<Kysely<Tables>> {
   const db = await open(url, file, { connections: 1, statementTimeout: 0 }, { readers: 0 });
   return prepareOrClose(db, url, async () => {
-    if (url !== undefined) await requireUtf8(db);
+    if (url !== undefined) await (await loadPostgres()).requireUtf8(db);
     await migrate(db);
   });
 }
@@ -54,9 +54,13 @@ async function open(
   sqlite: SqliteOptions = {},
 ): Promise<Kysely<Tables>> {
   if (url === undefined) return openSqlite(file, sqlite);
-  // Loaded only if it is used, because the driver takes 11 MB of memory.
-  const { openPostgres } = await import('./postgres/postgres.ts');
+  const { openPostgres } = await loadPostgres();
   return openPostgres(url, options);
+}
+
+/** Loads the driver only if it is used, because it takes time and 11 MB of memory. */
+function loadPostgres() {
+  return import('./postgres/postgres.ts');
 }
 
 async function prepareOrClose(db: Kysely<Tables>, url: string | undefined, prepare: () => Promise<void>) {

@@ -2,14 +2,12 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Storage } from '../config/storage.ts';
+import type { S3Storage, Storage } from '../config/storage.ts';
 import type { OwnershipMarker } from '../data-folder/ownership.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { ByteBudget } from '../storage/byte-budget.ts';
 import { openDiskStore } from '../storage/disk/disk-store.ts';
 import type { DurableFiles } from '../storage/disk/durable-files.ts';
-import { openS3Store } from '../storage/s3/open-s3-store.ts';
-import { Spool } from '../storage/spool/spool.ts';
 
 export interface OpenedStorage {
   blobs: BlobStore;
@@ -30,16 +28,23 @@ export async function openStorage(
     const readAhead = new ByteBudget(budget.total);
     return { blobs: await openDiskStore(folder, { files, readAhead }), close() {} };
   }
-  const spool = await Spool.open({ folder: join(folder, 'spool'), size: storage.spoolSize, budget });
-  return openS3Store(storage, spool);
+  return openS3(storage, join(folder, 'spool'), budget);
+}
+
+/** Loads the AWS SDK only if it is used, because it takes time and memory. */
+async function openS3(storage: S3Storage, spoolFolder: string, budget: ByteBudget): Promise<OpenedStorage> {
+  const [{ Spool }, { openS3Store }] = await Promise.all([
+    import('../storage/spool/spool.ts'),
+    import('../storage/s3/open-s3-store.ts'),
+  ]);
+  return openS3Store(storage, await Spool.open({ folder: spoolFolder, size: storage.spoolSize, budget }));
 }
 
 /** Opens the same store for another process than the server, such as fsck. Its spool is in a temporary folder. */
 export async function openStorageBeside(storage: Storage, folder: string): Promise<OpenedStorage> {
   if (storage.kind === 'disk') return { blobs: await openDiskStore(folder), close() {} };
   const spoolFolder = await mkdtemp(join(tmpdir(), 'partway-spool-'));
-  const spool = await Spool.open({ folder: spoolFolder, size: storage.spoolSize, budget: new ByteBudget() });
-  const store = await openS3Store(storage, spool);
+  const store = await openS3(storage, spoolFolder, new ByteBudget());
   return {
     ...store,
     close() {
