@@ -6,7 +6,7 @@
  *
  * --folder  where the server's data and the file are stored (default: the system's temporary folder)
  * --plain   plain HTTP, without rclone
- * --rtt     simulates a round-trip time in milliseconds, with 1 MiB in flight per connection (bench/line.ts); with 0, there
+ * --rtt     simulates a round-trip time in milliseconds, with 1 MiB in flight per connection (bench/client/line.ts); with 0, there
  *           is no delay. Clients and server share this machine's cores
  */
 import { readFile } from 'node:fs/promises';
@@ -18,8 +18,8 @@ import { startConnectProxy } from '../test/clients/rclone/connect-proxy.ts';
 import { prepareRclone } from '../test/clients/rclone/rclone.ts';
 import { createFile } from '../test/support/bytes.ts';
 import { startServer, type TestServer } from '../test/support/server.ts';
-import { type ClientRun, printRun, printSummary } from './client-report.ts';
-import { openLine } from './line.ts';
+import { openLine } from './client/line.ts';
+import { type ClientRun, printRun, printSummary } from './client/report.ts';
 import { GIB, here, inNewFolder, readProcess, saveResults } from './support.ts';
 import { warmPageCache } from './warm.ts';
 import { type WatchedRun, watchedRun } from './watched-run.ts';
@@ -72,7 +72,7 @@ async function uploaders(
     const { token } = server;
     const url = Object.assign(new URL(server.url), { port }).origin;
     if (client === 'sdk') {
-      return watchedRun(process.execPath, [here('client-sdk.ts'), url, token, file, name], env);
+      return watchedRun(process.execPath, [here('client/sdk.ts'), url, token, file, name], env);
     }
     if (client === 'partway') {
       const args = [here('../packages/cli/bin/partway.js'), 'upload', file, '--server', url, '--name', name, '--json'];

@@ -20,7 +20,7 @@ import { deleteAtExit } from '../test/support/leftovers.ts';
 import { wholeDigest, writeBenchFile } from './body.ts';
 import { AWS_CLI, type BareClient, RCLONE } from './cluster/bare-clients.ts';
 import { type ClusterRun, printClusterSummary } from './cluster/report.ts';
-import { loadInProcess } from './load-in-process.ts';
+import { loadInProcess } from './load/in-process.ts';
 import { GIB, readProcess, saveResults } from './support.ts';
 
 const CONNECTIONS = 4;

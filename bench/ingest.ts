@@ -12,9 +12,9 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { wholeDigest } from './body.ts';
-import { printRun, printSummary } from './ingest-report.ts';
-import type { LoadOrder, LoadResult } from './load.ts';
-import { loadInProcess } from './load-in-process.ts';
+import { printRun, printSummary } from './ingest/report.ts';
+import { loadInProcess } from './load/in-process.ts';
+import type { LoadOrder, LoadResult } from './load/load.ts';
 import { GIB, inNewFolder, type MeasuredServer, MIB, saveResults, startPartway, startPeer } from './support.ts';
 
 export interface Contender {
@@ -43,7 +43,7 @@ const CONTENDERS: Contender[] = [
     protocol: 'partway',
     start: (folder) => startPartway(folder, { PARTWAY_NATIVE: 'off' }),
   },
-  { name: 'tus', protocol: 'tus', start: (folder) => startPeer('tus', folder) },
+  { name: 'tus', protocol: 'tus', start: (folder) => startPeer('tus-server', folder) },
 ];
 const TUS_CHUNKED: Contender = { ...(CONTENDERS.at(-1) as Contender), name: 'tus 64 MiB', chunk: 64 * MIB };
 

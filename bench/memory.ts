@@ -8,8 +8,8 @@
  */
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import { uploadLargeParts } from './memory-large-parts.ts';
-import { trickle } from './memory-trickle.ts';
+import { uploadLargeParts } from './memory/large-parts.ts';
+import { trickle } from './memory/trickle.ts';
 import { inNewFolder, MIB, saveResults, startPartway } from './support.ts';
 
 const { values } = parseArgs({

@@ -13,7 +13,7 @@ import { createTestBucket, newLocation } from '../test/s3/test-store.ts';
 import { createFile } from '../test/support/bytes.ts';
 import { s3Settings } from '../test/support/storage.ts';
 import { wholeDigest } from './body.ts';
-import type { LoadOrder, LoadResult } from './load.ts';
+import type { LoadOrder, LoadResult } from './load/load.ts';
 import { GIB, here, inNewFolder, MIB, median, spread, startPartway } from './support.ts';
 
 const run = promisify(execFile);
@@ -97,7 +97,7 @@ async function timed(command: readonly string[], env: Record<string, string>): P
 }
 
 async function byDriver(mib: number): Promise<Figures> {
-  const { stdout } = await run(process.execPath, [here('s3-driver.ts'), String(size), String(mib * MIB)]);
+  const { stdout } = await run(process.execPath, [here('s3/driver.ts'), String(size), String(mib * MIB)]);
   return JSON.parse(stdout) as Figures;
 }
 
@@ -109,7 +109,7 @@ async function byServer(mib: number): Promise<Figures> {
       ...{ protocol: 'partway', url: server.url, token: server.token, pid: server.pid },
       ...{ size, digest: wholeDigest(size), connections: 4 },
     };
-    const { stdout } = await run(process.execPath, [here('load.ts'), JSON.stringify(order)]);
+    const { stdout } = await run(process.execPath, [here('load/load.ts'), JSON.stringify(order)]);
     await server.stop();
     const { seconds, commitSeconds = 0, serverCpuSeconds } = JSON.parse(stdout) as LoadResult;
     return { seconds: seconds + commitSeconds, cpuSeconds: serverCpuSeconds };

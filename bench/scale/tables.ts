@@ -1,4 +1,5 @@
 import { planParts } from '../../packages/server/src/uploads/part-layout.ts';
+import { markdownTable } from '../document/markdown-table.ts';
 import {
   BLOBS_PER_QUERY,
   BUCKETS,
@@ -18,7 +19,6 @@ import {
   STATEMENTS_PER_UPLOAD,
   STORED_SHARE,
 } from './assumptions.ts';
-import { markdownTable } from './markdown-table.ts';
 import { MEASURED } from './measured.ts';
 import { amount, bytes, duration, money } from './say.ts';
 

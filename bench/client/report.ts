@@ -1,4 +1,4 @@
-import { MIB, median, type ProcessFigures, spread } from './support.ts';
+import { MIB, median, type ProcessFigures, spread } from '../support.ts';
 
 /** One upload by one client. */
 export interface ClientRun extends ProcessFigures {

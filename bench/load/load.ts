@@ -3,10 +3,10 @@
  * little CPU time as possible: bodies and digests are created before the clock starts, and only statuses are checked.
  */
 import { pathToFileURL } from 'node:url';
-import { partwayUpload } from './load-partway.ts';
-import { tusUpload } from './load-tus.ts';
-import { readProcess } from './support.ts';
-import { warmPageCache } from './warm.ts';
+import { readProcess } from '../support.ts';
+import { warmPageCache } from '../warm.ts';
+import { partwayUpload } from './partway.ts';
+import { tusUpload } from './tus.ts';
 
 export interface LoadOrder {
   protocol: 'partway' | 'tus';

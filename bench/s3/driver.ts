@@ -1,8 +1,8 @@
-/** Measures one upload by the S3 driver alone, without a server or a client: `node bench/s3-driver.ts SIZE PART_SIZE`. */
-import type { PartRange, PartTag } from '../packages/server/src/storage/blob-store.ts';
-import { partLayout, partRanges, randomBlobId } from '../test/conformance/blob-samples.ts';
-import { openTestStore } from '../test/s3/test-store.ts';
-import { BenchBody } from './body.ts';
+/** Measures one upload by the S3 driver alone, without a server or a client: `node bench/s3/driver.ts SIZE PART_SIZE`. */
+import type { PartRange, PartTag } from '../../packages/server/src/storage/blob-store.ts';
+import { partLayout, partRanges, randomBlobId } from '../../test/conformance/blob-samples.ts';
+import { openTestStore } from '../../test/s3/test-store.ts';
+import { BenchBody } from '../body.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 

@@ -5,7 +5,7 @@ import { FileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
 
 const [directory] = process.argv.slice(2);
-if (directory === undefined) throw new Error('usage: node bench/peers/tus.ts FOLDER');
+if (directory === undefined) throw new Error('usage: node bench/peers/tus-server.ts FOLDER');
 
 const tus = new Server({ path: '/files', datastore: new FileStore({ directory }) });
 const server = createServer((request, response) => void tus.handle(request, response));

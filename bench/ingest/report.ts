@@ -1,5 +1,5 @@
-import type { Run } from './ingest.ts';
-import { GIB, MIB, median, spread } from './support.ts';
+import type { Run } from '../ingest.ts';
+import { GIB, MIB, median, spread } from '../support.ts';
 
 /** 1 GB is 10^9 bytes. */
 const gigabytes = (run: Run) => (run.gib * GIB) / 1e9;

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { BenchBody } from './body.ts';
-import { send } from './load-request.ts';
-import { type MeasuredServer, MIB, readProcess } from './support.ts';
+import { BenchBody } from '../body.ts';
+import { send } from '../load/request.ts';
+import { type MeasuredServer, MIB, readProcess } from '../support.ts';
 
 const PART_SIZE = 8 * MIB;
 const BYTES_PER_SECOND = 100_000;

@@ -1,6 +1,6 @@
-import { wholeDigest } from './body.ts';
-import { partwayUpload } from './load-partway.ts';
-import { type MeasuredServer, readProcess } from './support.ts';
+import { wholeDigest } from '../body.ts';
+import { partwayUpload } from '../load/partway.ts';
+import { type MeasuredServer, readProcess } from '../support.ts';
 
 /** Uploads all `parts` parts of a file at once, and returns the server's memory before and at its peak. */
 export async function uploadLargeParts(

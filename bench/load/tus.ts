@@ -1,8 +1,8 @@
 import { Agent, type ClientRequest } from 'node:http';
-import { BenchBody } from './body.ts';
+import { BenchBody } from '../body.ts';
+import { MIB } from '../support.ts';
 import type { LoadOrder, PreparedUpload } from './load.ts';
-import { send, sendWith } from './load-request.ts';
-import { MIB } from './support.ts';
+import { send, sendWith } from './request.ts';
 
 const WRITE = 8 * MIB;
 const WRITES_AHEAD = 2;

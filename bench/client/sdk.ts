@@ -1,4 +1,4 @@
-/** Uploads a file with box-node-sdk 10, as documented: `node bench/client-sdk.ts URL TOKEN FILE NAME`. */
+/** Uploads a file with box-node-sdk 10, as documented: `node bench/client/sdk.ts URL TOKEN FILE NAME`. */
 import { createReadStream, statSync } from 'node:fs';
 import { BoxClient, BoxDeveloperTokenAuth } from 'box-node-sdk';
 

@@ -1,13 +1,13 @@
 /**
  * Measures how long a request takes that lists a thousand keys of a bucket, as garbage collection does. Starts its own Ceph.
  *
- *   node bench/s3-list.ts [--objects 5000]
+ *   node bench/s3/list.ts [--objects 5000]
  */
 import { parseArgs } from 'node:util';
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { startCeph } from '../test/engines/ceph.ts';
-import { createTestBucket } from '../test/s3/test-store.ts';
-import { median, saveResults, spread } from './support.ts';
+import { startCeph } from '../../test/engines/ceph.ts';
+import { createTestBucket } from '../../test/s3/test-store.ts';
+import { median, saveResults, spread } from '../support.ts';
 
 const { values } = parseArgs({ options: { objects: { type: 'string', default: '5000' } } });
 const objects = Number(values.objects);

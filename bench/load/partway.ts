@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
-import { BenchBody } from './body.ts';
+import { BenchBody } from '../body.ts';
 import type { LoadOrder, PreparedUpload } from './load.ts';
-import { send } from './load-request.ts';
+import { send } from './request.ts';
 
 interface Session {
   part_size: number;
