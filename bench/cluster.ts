@@ -20,7 +20,7 @@ import { deleteAtExit } from '../test/support/leftovers.ts';
 import { wholeDigest, writeBenchFile } from './body.ts';
 import { AWS_CLI, type BareClient, RCLONE } from './cluster/bare-clients.ts';
 import { type ClusterRun, printClusterSummary } from './cluster/report.ts';
-import { loadInProcess } from './load/in-process.ts';
+import { upload } from './load/load.ts';
 import { GIB, readProcess, saveResults } from './support.ts';
 
 const CONNECTIONS = 4;
@@ -84,7 +84,7 @@ async function overNodes(
   // A single node is used directly, so that the load balancer is not measured.
   const url = nodes === 1 ? (cluster.nodes[0]?.url ?? '') : cluster.url;
   const before = cpu();
-  const loaded = await loadInProcess({
+  const loaded = await upload({
     ...{ protocol: 'partway', url, token: cluster.token, pid: pids[0] ?? 0 },
     ...{ size, digest: wholeDigest(size), connections: CONNECTIONS },
   }).catch((error: unknown) => {

@@ -13,8 +13,7 @@ import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { wholeDigest } from './body.ts';
 import { printRun, printSummary } from './ingest/report.ts';
-import { loadInProcess } from './load/in-process.ts';
-import type { LoadOrder, LoadResult } from './load/load.ts';
+import { type LoadOrder, type LoadResult, upload } from './load/load.ts';
 import { GIB, inNewFolder, type MeasuredServer, MIB, saveResults, startPartway, startPeer } from './support.ts';
 
 export interface Contender {
@@ -81,9 +80,8 @@ async function measure(contender: Contender, size: number): Promise<LoadResult> 
     const server = await contender.start(folder);
     try {
       const { protocol, chunk } = contender;
-      const { url, token, pid } = server;
-      return await loadInProcess({
-        ...{ protocol, url, token, pid, size, digest, connections: CONNECTIONS },
+      return await upload({
+        ...{ protocol, ...server, size, digest, connections: CONNECTIONS },
         ...(chunk && { chunk }),
         ...(!values.cold && { warmIn: folder }),
       });

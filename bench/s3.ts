@@ -13,7 +13,7 @@ import { createTestBucket, newLocation } from '../test/s3/test-store.ts';
 import { createFile } from '../test/support/bytes.ts';
 import { s3Settings } from '../test/support/storage.ts';
 import { wholeDigest } from './body.ts';
-import type { LoadOrder, LoadResult } from './load/load.ts';
+import { upload } from './load/load.ts';
 import { GIB, here, inNewFolder, MIB, median, spread, startPartway } from './support.ts';
 
 const run = promisify(execFile);
@@ -105,13 +105,15 @@ async function byServer(mib: number): Promise<Figures> {
   return inNewFolder(tmpdir(), async (folder) => {
     const settings = s3Settings(ceph.url, `s3://partway-test/${newLocation().prefix}`);
     const server = await startPartway(folder, { ...settings, PARTWAY_PART_SIZE: String(mib * MIB) });
-    const order: LoadOrder = {
-      ...{ protocol: 'partway', url: server.url, token: server.token, pid: server.pid },
+    const {
+      seconds,
+      commitSeconds = 0,
+      serverCpuSeconds,
+    } = await upload({
+      ...{ protocol: 'partway', ...server },
       ...{ size, digest: wholeDigest(size), connections: 4 },
-    };
-    const { stdout } = await run(process.execPath, [here('load/load.ts'), JSON.stringify(order)]);
+    });
     await server.stop();
-    const { seconds, commitSeconds = 0, serverCpuSeconds } = JSON.parse(stdout) as LoadResult;
     return { seconds: seconds + commitSeconds, cpuSeconds: serverCpuSeconds };
   });
 }

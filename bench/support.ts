@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -17,13 +17,21 @@ export interface MeasuredServer {
   url: string;
   token: string;
   pid: number;
+  /** With TLS: the CA's certificate, a PEM file. */
+  ca?: string;
   stop(): Promise<void>;
 }
 
 /** Starts Partway with its defaults; `env` changes settings. */
-export async function startPartway(dataFolder: string, env: Record<string, string> = {}): Promise<MeasuredServer> {
-  const server = await startServer({ dataFolder, env });
-  return { url: server.url, token: server.token, pid: server.pid, stop: async () => void (await server.stop()) };
+export async function startPartway(
+  dataFolder: string,
+  env: Record<string, string> = {},
+  { tls = false }: { tls?: boolean } = {},
+): Promise<MeasuredServer> {
+  const server = await startServer({ dataFolder, env, tls });
+  const { url, token, pid, certificates } = server;
+  const stop = async () => void (await server.stop());
+  return { url, token, pid, stop, ...(certificates && { ca: certificates.ca }) };
 }
 
 /** Starts another server: a script in `bench/peers` that gets a folder and prints `listening on URL`. */
@@ -45,6 +53,14 @@ export async function startPeer(name: string, dataFolder: string): Promise<Measu
   throw new Error(`The peer ${name} exited before it was listening.`);
 }
 
+let scratch: string | undefined;
+
+/** Returns a path in a temporary folder of this process, which is deleted when the process ends. */
+export function scratchPath(name: string): string {
+  scratch ??= deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-bench-')));
+  return join(scratch, name);
+}
+
 /** Runs `use` with a new folder below `base`, removes the folder, and waits until the disk is idle. */
 export async function inNewFolder<T>(base: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = deleteAtExit(await mkdtemp(join(base, 'partway-bench-')));
@@ -61,6 +77,8 @@ export interface ProcessFigures {
   cpuSeconds: number;
   /** The share of the first thread, in which Node's event loop runs. */
   loopCpuSeconds: number;
+  /** Of child processes that have ended and were waited for. */
+  endedChildrenCpuSeconds: number;
   rssBytes: number;
   peakRssBytes: number;
 }
@@ -70,18 +88,30 @@ const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux
 export function readProcess(pid: number): ProcessFigures {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
+  const whole = readTimes(`/proc/${pid}/stat`);
   return {
-    cpuSeconds: cpuSecondsIn(`/proc/${pid}/stat`),
-    loopCpuSeconds: cpuSecondsIn(`/proc/${pid}/task/${pid}/stat`),
+    cpuSeconds: whole.own,
+    loopCpuSeconds: readTimes(`/proc/${pid}/task/${pid}/stat`).own,
+    endedChildrenCpuSeconds: whole.endedChildren,
     rssBytes: kib('VmRSS') * 1024,
     peakRssBytes: kib('VmHWM') * 1024,
   };
 }
 
-function cpuSecondsIn(statFile: string): number {
+/** Returns CPU times in seconds. */
+function readTimes(statFile: string): { own: number; endedChildren: number } {
   const stat = readFileSync(statFile, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // starts at field 3, the state
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime, stime
+  const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    own: (user + system) / TICKS_PER_SECOND,
+    endedChildren: (childrenUser + childrenSystem) / TICKS_PER_SECOND,
+  };
 }
 
 export function median(values: readonly number[]): number {

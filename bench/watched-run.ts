@@ -23,7 +23,13 @@ export async function watchedRun(
     if (error === null) resolve(stdout);
     else reject(new Error(`${error.message}\n${stderr}`, { cause: error }));
   });
-  let figures: ProcessFigures = { cpuSeconds: 0, loopCpuSeconds: 0, rssBytes: 0, peakRssBytes: 0 };
+  let figures: ProcessFigures = {
+    cpuSeconds: 0,
+    loopCpuSeconds: 0,
+    endedChildrenCpuSeconds: 0,
+    rssBytes: 0,
+    peakRssBytes: 0,
+  };
   const timer = setInterval(() => {
     try {
       const read = readProcess(child.pid ?? 0);

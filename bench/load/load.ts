@@ -1,19 +1,19 @@
-/**
- * The load generator: uploads one file and prints the measurements as one line of JSON. It is a separate process and uses as
- * little CPU time as possible: bodies and digests are created before the clock starts, and only statuses are checked.
- */
-import { pathToFileURL } from 'node:url';
-import { readProcess } from '../support.ts';
+import { readProcessTree } from '../measure/process-tree.ts';
+import type { MeasuredServer } from '../support.ts';
 import { warmPageCache } from '../warm.ts';
-import { partwayUpload } from './partway.ts';
-import { tusUpload } from './tus.ts';
+import { findGenerator, type LoadGenerator } from './generator.ts';
+import { planPartwayUpload } from './partway.ts';
+import type { Plan } from './plan.ts';
+import { planFiles, planRanges } from './put.ts';
+import { readClock } from './request.ts';
+import { planTusUpload } from './tus.ts';
 
-export interface LoadOrder {
-  protocol: 'partway' | 'tus';
-  url: string;
-  token: string;
-  /** The server's process, whose CPU time and memory are measured. */
-  pid: number;
+/** How an upload is sent. "files": a PUT of a new file for each part; "ranges": a PUT with a range for each part. */
+export type Protocol = 'partway' | 'tus' | 'files' | 'ranges';
+
+/** One file to upload to one server. */
+export interface LoadOrder extends Omit<MeasuredServer, 'stop'> {
+  protocol: Protocol;
   size: number;
   /** The whole file's SHA-1 in base64. */
   digest: string;
@@ -24,42 +24,54 @@ export interface LoadOrder {
   warmIn?: string;
 }
 
-/** The result of a protocol's uploader. The clock runs from the first byte to the response for the last one. */
-export interface Uploaded {
-  seconds: number;
-  /** From the last part's response to the commit's 201, if there is a commit. */
-  commitSeconds?: number;
+/** An upload that is ready to start, after all costly preparations. */
+export interface PlannedUpload {
+  plan: Plan;
   partSize?: number;
+  /** Completes the upload with the bodies of the responses, and resolves with the file's ID. */
+  commit?(answers: readonly string[]): Promise<string>;
 }
 
-export interface LoadResult extends Uploaded {
-  /** From the first byte to the end, including the commit. */
+export interface LoadResult {
+  generator: LoadGenerator['name'];
+  /** From the first byte to the response for the last one. */
+  seconds: number;
+  /** From the last part's response to the commit's 201, with the few milliseconds until the commit is sent. */
+  commitSeconds?: number;
+  fileId?: string;
+  partSize?: number;
+  /** Of the server and its child processes, from the first byte to the end, including the commit. */
   serverCpuSeconds: number;
   serverPeakRssBytes: number;
+  /** Of the load generator, without the commit. */
   loadCpuSeconds: number;
 }
 
-/** An upload that is ready to start, after all costly preparations. */
-export type PreparedUpload = () => Promise<Uploaded>;
+const PLANNERS: Record<Protocol, (order: LoadOrder) => Promise<PlannedUpload> | PlannedUpload> = {
+  partway: planPartwayUpload,
+  tus: planTusUpload,
+  files: planFiles,
+  ranges: planRanges,
+};
 
-async function run(order: LoadOrder): Promise<LoadResult> {
-  const upload = await (order.protocol === 'tus' ? tusUpload(order) : partwayUpload(order));
+/** Uploads one file from a separate process, and measures it. */
+export async function upload(order: LoadOrder): Promise<LoadResult> {
+  const { plan, partSize, commit } = await PLANNERS[order.protocol](order);
+  const generator = findGenerator({ tls: order.ca !== undefined });
   if (order.warmIn !== undefined) warmPageCache(order.warmIn, order.size);
-  const before = readProcess(order.pid);
-  const ownBefore = process.cpuUsage();
-  const uploaded = await upload();
-  const own = process.cpuUsage(ownBefore);
-  const after = readProcess(order.pid);
+  const before = readProcessTree(order.pid);
+  const sent = await generator.send(plan);
+  const fileId = await commit?.(sent.answers);
+  const commitSeconds = readClock() - sent.endedAt;
+  const after = readProcessTree(order.pid);
+  if (sent.sentBytes !== order.size) throw new Error(`${sent.sentBytes} bytes were sent instead of ${order.size}.`);
   return {
-    ...uploaded,
+    generator: generator.name,
+    seconds: sent.seconds,
+    ...(fileId !== undefined && { commitSeconds, fileId }),
+    ...(partSize !== undefined && { partSize }),
     serverCpuSeconds: after.cpuSeconds - before.cpuSeconds,
     serverPeakRssBytes: after.peakRssBytes,
-    loadCpuSeconds: (own.user + own.system) / 1e6,
+    loadCpuSeconds: sent.cpuSeconds,
   };
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const order = JSON.parse(process.argv[2] ?? 'null') as LoadOrder;
-  console.log(JSON.stringify(await run(order)));
-  process.exit(0);
 }

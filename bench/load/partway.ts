@@ -1,7 +1,6 @@
-import { Agent } from 'node:http';
 import { BenchBody } from '../body.ts';
-import type { LoadOrder, PreparedUpload } from './load.ts';
-import { send } from './request.ts';
+import type { LoadOrder, PlannedUpload } from './load.ts';
+import { createAgent, send } from './request.ts';
 
 interface Session {
   part_size: number;
@@ -10,50 +9,68 @@ interface Session {
 }
 
 /** Box's chunked upload: parts over `connections` parallel connections, then the commit. */
-export async function partwayUpload(order: LoadOrder): Promise<PreparedUpload> {
-  const agent = new Agent({ keepAlive: true, maxSockets: order.connections });
-  const authorization = `Bearer ${order.token}`;
-  const session = await createSession(order, agent, authorization);
+export async function planPartwayUpload(order: LoadOrder): Promise<PlannedUpload> {
+  const session = await createSession(order);
   const { part_size: partSize, total_parts: total, session_endpoints: endpoints } = session;
   const body = new BenchBody(partSize);
-  const lengthAt = (offset: number) => Math.min(partSize, order.size - offset);
-  for (let index = 0; index < total; index++) body.digest(index * partSize, lengthAt(index * partSize));
-
-  const put = (index: number) => {
+  const requests = Array.from({ length: total }, (_, index) => {
     const offset = index * partSize;
-    const length = lengthAt(offset);
+    const length = Math.min(partSize, order.size - offset);
     const headers = {
-      authorization,
-      digest: `sha=${body.digest(offset, length)}`,
-      'content-range': `bytes ${offset}-${offset + length - 1}/${order.size}`,
+      authorization: `Bearer ${order.token}`,
+      ...partHeaders(body, { offset, length, size: order.size }),
       'content-type': 'application/octet-stream',
-      'content-length': length,
     };
-    return send(endpoints.upload_part, { agent, method: 'PUT', headers, status: 200 }, body.bytes(offset, length));
-  };
-
-  return async () => {
-    const parts = Array<unknown>(total);
-    let next = 0;
-    const lane = async () => {
-      for (let index = next++; index < total; index = next++) {
-        parts[index] = (JSON.parse((await put(index)).text) as { part: unknown }).part;
-      }
+    return {
+      method: 'PUT',
+      path: new URL(endpoints.upload_part).pathname,
+      headers,
+      status: 200,
+      body: { offset, length },
     };
-    const start = performance.now();
-    await Promise.all(Array.from({ length: order.connections }, lane));
-    const stored = performance.now();
-
-    const headers = { authorization, digest: `sha=${order.digest}`, 'content-type': 'application/json' };
-    await send(endpoints.commit, { agent, method: 'POST', headers, status: 201 }, JSON.stringify({ parts }));
-    const committed = performance.now();
-    return { seconds: (stored - start) / 1000, commitSeconds: (committed - stored) / 1000, partSize };
+  });
+  return {
+    plan: {
+      url: order.url,
+      ...(order.ca && { ca: order.ca }),
+      connections: order.connections,
+      requests,
+      keepAnswers: true,
+    },
+    partSize,
+    commit: (answers) => commit(order, endpoints.commit, answers),
   };
 }
 
-async function createSession(order: LoadOrder, agent: Agent, authorization: string): Promise<Session> {
-  const headers = { authorization, 'content-type': 'application/json' };
+/** The headers that say which part it is, and its SHA-1. */
+export function partHeaders(body: BenchBody, part: { offset: number; length: number; size: number }) {
+  const { offset, length, size } = part;
+  return {
+    digest: `sha=${body.digest(offset, length)}`,
+    'content-range': `bytes ${offset}-${offset + length - 1}/${size}`,
+  };
+}
+
+async function createSession(order: LoadOrder): Promise<Session> {
+  const agent = createAgent(order.url, { ca: order.ca });
+  const headers = { authorization: `Bearer ${order.token}`, 'content-type': 'application/json' };
   const wanted = JSON.stringify({ folder_id: '0', file_size: order.size, file_name: 'bench.bin' });
   const call = { agent, method: 'POST', headers, status: 201 };
   return JSON.parse((await send(`${order.url}/2.0/files/upload_sessions`, call, wanted)).text) as Session;
+}
+
+/** Repeats the commit as long as the server is still hashing (202), without waiting in between. */
+async function commit(order: LoadOrder, url: string, answers: readonly string[]): Promise<string> {
+  const agent = createAgent(order.url, { ca: order.ca });
+  const parts = answers.map((answer) => (JSON.parse(answer) as { part: unknown }).part);
+  const headers = {
+    authorization: `Bearer ${order.token}`,
+    digest: `sha=${order.digest}`,
+    'content-type': 'application/json',
+  };
+  const call = { agent, method: 'POST', headers, status: [201, 202] };
+  for (;;) {
+    const { status, text } = await send(url, call, JSON.stringify({ parts }));
+    if (status === 201) return (JSON.parse(text) as { entries: [{ id: string }] }).entries[0].id;
+  }
 }

@@ -1,52 +1,24 @@
-import { Agent, type ClientRequest } from 'node:http';
-import { BenchBody } from '../body.ts';
-import { MIB } from '../support.ts';
-import type { LoadOrder, PreparedUpload } from './load.ts';
-import { send, sendWith } from './request.ts';
+import type { LoadOrder, PlannedUpload } from './load.ts';
+import type { PlannedRequest } from './plan.ts';
+import { createAgent, send } from './request.ts';
 
-const WRITE = 8 * MIB;
-const WRITES_AHEAD = 2;
+/** tus 1.0: sends the bytes in order over one connection, in one PATCH or in consecutive PATCHes of `chunk` bytes. */
+export async function planTusUpload(order: LoadOrder): Promise<PlannedUpload> {
+  const { url, size, chunk = size } = order;
+  const create = { 'tus-resumable': '1.0.0', 'upload-length': size, 'content-length': 0 };
+  const call = { agent: createAgent(url), method: 'POST', headers: create, status: 201 };
+  const { headers } = await send(`${url}/files/`, call);
+  const { pathname: path } = new URL(headers.location ?? '', url);
 
-/** tus 1.0: sends the bytes in order, in one PATCH or in consecutive PATCHes of `chunk` bytes. */
-export async function tusUpload(order: LoadOrder): Promise<PreparedUpload> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const create = { 'tus-resumable': '1.0.0', 'upload-length': order.size, 'content-length': 0 };
-  const { headers } = await send(`${order.url}/files`, { agent, method: 'POST', headers: create, status: 201 });
-  const location = new URL(headers.location ?? '', order.url).href;
-  const body = new BenchBody();
-  const chunk = order.chunk ?? order.size;
-
-  const patch = (offset: number) => {
-    const length = Math.min(chunk, order.size - offset);
+  const requests: PlannedRequest[] = [];
+  for (let offset = 0; offset < size; offset += chunk) {
     const headers = {
       'tus-resumable': '1.0.0',
       'upload-offset': offset,
       'content-type': 'application/offset+octet-stream',
-      'content-length': length,
     };
-    const call = { agent, method: 'PATCH', headers, status: 204 };
-    return sendWith(location, call, (outgoing) => pour(outgoing, body, offset, offset + length));
-  };
-
-  return async () => {
-    const start = performance.now();
-    for (let offset = 0; offset < order.size; offset += chunk) await patch(offset);
-    return { seconds: (performance.now() - start) / 1000 };
-  };
-}
-
-/** Writes the file's bytes from `start` to `end`, and always queues the next write behind the one in progress. */
-function pour(outgoing: ClientRequest, body: BenchBody, start: number, end: number): void {
-  let offset = start;
-  const next = (error?: Error | null) => {
-    if (error) return;
-    if (offset >= end) {
-      if (!outgoing.writableEnded) outgoing.end();
-      return;
-    }
-    const bytes = body.bytes(offset, Math.min(WRITE, end - offset));
-    offset += bytes.length;
-    outgoing.write(bytes, next);
-  };
-  for (let ahead = 0; ahead < WRITES_AHEAD; ahead++) next();
+    const body = { offset, length: Math.min(chunk, size - offset) };
+    requests.push({ method: 'PATCH', path, headers, status: 204, body });
+  }
+  return { plan: { url, connections: 1, requests } };
 }
