@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statfsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { deleteAtExit, killAtExit } from '../test/support/leftovers.ts';
+import { deleteAtExit } from '../test/support/leftovers.ts';
 import { startServer } from '../test/support/server.ts';
 
 export const MIB = 1024 * 1024;
@@ -34,25 +33,6 @@ export async function startPartway(
   return { url, token, pid, stop, ...(certificates && { ca: certificates.ca }) };
 }
 
-/** Starts another server: a script in `bench/peers` that gets a folder and prints `listening on URL`. */
-export async function startPeer(name: string, dataFolder: string): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, [here(`peers/${name}.ts`), dataFolder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  killAtExit(child);
-  const ended = once(child, 'exit');
-  for await (const line of createInterface(child.stdout)) {
-    const url = /listening on (\S+)/.exec(line)?.[1];
-    if (url === undefined || child.pid === undefined) continue;
-    const stop = async () => {
-      child.kill('SIGTERM');
-      await ended;
-    };
-    return { url, token: '', pid: child.pid, stop };
-  }
-  throw new Error(`The peer ${name} exited before it was listening.`);
-}
-
 let scratch: string | undefined;
 
 /** Returns a path in a temporary folder of this process, which is deleted when the process ends. */
@@ -70,6 +50,13 @@ export async function inNewFolder<T>(base: string, use: (folder: string) => Prom
     await rm(folder, { recursive: true, force: true });
     await once(spawn('sync'), 'exit');
   }
+}
+
+const TMPFS = 0x01021994;
+
+/** Whether a folder is on a file system in memory. */
+export function isInMemory(folder: string): boolean {
+  return statfsSync(folder).type === TMPFS;
 }
 
 /** The kernel's figures for a process, for all threads together. */

@@ -1,50 +1,66 @@
-import type { Run } from '../ingest.ts';
-import { GIB, MIB, median, spread } from '../support.ts';
+import { type Figure, renderFigure, renderRatio, summarize } from '../document/figures.ts';
+import { markdownTable } from '../document/markdown-table.ts';
+import { gigabytesPerSecond } from '../measure/rounds.ts';
+import { MIB, median } from '../support.ts';
+import { TUS, TUSD } from './contenders.ts';
+import { computeFloor, type Floor } from './floor.ts';
+import { cpuSecondsPerGb, loadCpuSecondsPerGb, type Results, type Run } from './results.ts';
 
-/** 1 GB is 10^9 bytes. */
-const gigabytes = (run: Run) => (run.gib * GIB) / 1e9;
+/** Renders one run as a line. */
+export function renderRun(run: Run): string {
+  const figures = [
+    `${gigabytesPerSecond(run).toFixed(3)} GB/s`,
+    `${cpuSecondsPerGb(run).toFixed(2)} CPU s/GB`,
+    `${(run.serverPeakRssBytes / MIB).toFixed(0)} MiB`,
+    `load ${loadCpuSecondsPerGb(run).toFixed(2)} CPU s/GB`,
+    ...(run.commitSeconds === undefined ? [] : [`last part to 201 ${(run.commitSeconds * 1000).toFixed(1)} ms`]),
+  ];
+  return `${run.gib} GiB  round ${run.round}  ${run.contender.padEnd(20)}  ${figures.join('  ')}`;
+}
 
-const FIGURES: { title: string; of(run: Run): number; digits: number }[] = [
-  { title: 'GB/s', of: (run) => gigabytes(run) / run.seconds, digits: 3 },
-  { title: 'CPU s/GB', of: (run) => run.serverCpuSeconds / gigabytes(run), digits: 2 },
-  { title: 'peak MiB', of: (run) => run.serverPeakRssBytes / MIB, digits: 0 },
-  { title: 'commit ms', of: (run) => (run.commitSeconds ?? Number.NaN) * 1000, digits: 1 },
-  { title: 'load CPU s/GB', of: (run) => run.loadCpuSeconds / gigabytes(run), digits: 2 },
+/** Renders a Markdown table of medians with their spread, and sentences about the floor, dd and the load generator. */
+export function renderReport(results: Results): string {
+  const sizes = [...new Set(results.runs.map(({ gib }) => gib))];
+  const lines = sizes.flatMap((gib) => renderLines(results, gib));
+  const notes = sizes.flatMap((gib) => renderNotes(results, gib));
+  const generators = [...new Set(results.runs.map(({ generator }) => generator))].join(' and ');
+  return `${markdownTable(COLUMNS, lines)}\n\n${[...notes, `- Load generator: in ${generators}.`].join('\n')}`;
+}
+
+const COLUMNS = [
+  ...['Server', 'Size', 'GB/s', 'Times @tus/server', 'Times tusd', 'CPU s/GB', 'Times the floor'],
+  ...['Peak RSS, MiB', 'Last part to 201, ms', 'Load generator, CPU s/GB'],
 ];
 
-export function printRun(run: Run): void {
-  const figures = FIGURES.map(({ title, of, digits }) => `${shown(of(run), digits)} ${title}`);
-  console.log(`${label(run)}  round ${run.round}  ${figures.join('  ')}`);
+function renderLines(results: Results, gib: number): string[][] {
+  const runs = results.runs.filter((run) => run.gib === gib);
+  const floor = computeFloor(results, gib);
+  const speeds = new Map<string, number>();
+  const byContender = Map.groupBy(runs, ({ contender }) => contender);
+  for (const [contender, group] of byContender) speeds.set(contender, median(group.map(gigabytesPerSecond)));
+  return [...byContender].map(([contender, group]) => {
+    const figure = (of: (run: Run) => number, digits: number) => renderFigure(summarize(group.map(of)), digits);
+    const times = (peer: string) => renderRatio(speeds.get(contender), speeds.get(peer));
+    return [
+      ...[contender, `${gib} GiB`, figure(gigabytesPerSecond, 2), times(TUS), times(TUSD), figure(cpuSecondsPerGb, 2)],
+      renderRatio(median(group.map(cpuSecondsPerGb)), floor?.median),
+      figure((run) => run.serverPeakRssBytes / MIB, 0),
+      figure((run) => (run.commitSeconds ?? Number.NaN) * 1000, 0),
+      figure(loadCpuSecondsPerGb, 2),
+    ];
+  });
 }
 
-/** Prints medians with their spread, and for each size, the throughput of Partway relative to each peer. */
-export function printSummary(runs: readonly Run[]): void {
-  console.log('\nMedian (spread: maximum minus minimum, in % of the median)');
-  for (const [name, group] of Map.groupBy(runs, label)) {
-    const figures = FIGURES.map(({ title, of, digits }) => {
-      const values = group.map(of);
-      return `${shown(median(values), digits)} ${title} (${shown(spread(values) * 100, 0, 3)} %)`;
-    });
-    console.log(`${name}  ${figures.join('  ')}`);
-  }
-  for (const [gib, group] of Map.groupBy(runs, (run) => run.gib)) printRatios(gib, group);
+function renderNotes(results: Results, gib: number): string[] {
+  const floor = computeFloor(results, gib);
+  const dd = results.dd.filter((run) => run.gib === gib).map(gigabytesPerSecond);
+  return [
+    ...(floor === undefined ? [] : [renderFloor(floor, gib)]),
+    ...(dd.length === 0 ? [] : [`- dd with one sync at its end, ${gib} GiB: ${renderFigure(summarize(dd), 2)} GB/s.`]),
+  ];
 }
 
-function printRatios(gib: number, runs: readonly Run[]): void {
-  const speed = (run: Run) => gigabytes(run) / run.seconds;
-  const ours = runs.filter(({ contender }) => contender === 'partway').map(speed);
-  if (ours.length === 0) return;
-  for (const [name, group] of Map.groupBy(runs, ({ contender }) => contender)) {
-    if (name === 'partway') continue;
-    const ratio = median(ours) / median(group.map(speed));
-    console.log(`${gib} GiB: partway has ${ratio.toFixed(2)} times the throughput of ${name}`);
-  }
-}
-
-function label(run: Run): string {
-  return `${run.gib} GiB  ${run.contender.padEnd(19)}`;
-}
-
-function shown(value: number, digits: number, width = 7): string {
-  return (Number.isNaN(value) ? '–' : value.toFixed(digits)).padStart(width);
+function renderFloor({ nginx, pass, ...floor }: Floor, gib: number): string {
+  const show = (figure: Figure) => renderFigure(figure, 2);
+  return `- Floor, ${gib} GiB: ${show(floor)} CPU s/GB; nginx ${show(nginx)}, one SHA-1 pass ${show(pass)}.`;
 }

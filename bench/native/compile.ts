@@ -4,6 +4,7 @@ import { here, scratchPath } from '../support.ts';
 const OPTIONS = ['-std=gnu11', '-O2', '-Wall', '-Wextra'];
 const PROGRAMS = {
   loadgen: ['loadgen.c', 'channel.c', 'requests.c', 'response.c'],
+  sink: ['sink.c'],
 };
 
 /** A compiled program, or why it cannot be compiled. */

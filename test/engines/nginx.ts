@@ -62,7 +62,7 @@ function listWorkers({ pid }: ChildProcess): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
 }
 
-async function waitUntilListening(port: number, child: ChildProcess, log: string): Promise<void> {
+export async function waitUntilListening(port: number, child: ChildProcess, log: string): Promise<void> {
   const limit = performance.now() + START_LIMIT_MS;
   for (;;) {
     const socket = connect(port, '127.0.0.1');
