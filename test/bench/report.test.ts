@@ -69,7 +69,7 @@ test('figures replace only their own section of the document', () => {
 
 test('docs/operate/performance.md has a place for each table', () => {
   const document = readFileSync(fileURLToPath(new URL('../../docs/operate/performance.md', import.meta.url)), 'utf8');
-  for (const name of ['uploads-disk', 'uploads-memory', 'downloads']) {
+  for (const name of ['uploads-disk', 'uploads-memory', 'downloads', 'commit-time']) {
     assert.match(replaceSection(document, name, 'new'), /\nnew\n/);
   }
 });
