@@ -96,7 +96,7 @@ async function measure(step: { source: Source; connections: number }): Promise<O
   const plan: Plan = { url: server.url, connections: step.connections, requests };
   const generator = findGenerator({ tls: false });
   const before = readProcessTree(server.pid);
-  const { seconds, receivedBytes: bytes, cpuSeconds } = await generator.send(plan);
+  const { seconds, receivedBytes: bytes, cpuSeconds, peakRssBytes } = await generator.send(plan);
   const after = readProcessTree(server.pid);
   if (bytes !== size * step.connections) throw new Error(`${bytes} bytes were received from ${name}.`);
   return {
@@ -104,5 +104,6 @@ async function measure(step: { source: Source; connections: number }): Promise<O
     serverCpuSeconds: after.cpuSeconds - before.cpuSeconds,
     serverPeakRssBytes: after.peakRssBytes,
     loadCpuSeconds: cpuSeconds,
+    loadPeakRssBytes: peakRssBytes,
   };
 }

@@ -1,5 +1,7 @@
 import { renderFigure, renderRatio, summarize } from '../document/figures.ts';
 import { markdownTable } from '../document/markdown-table.ts';
+import { describeGenerators } from '../load/describe.ts';
+import type { LoadGenerator } from '../load/generator.ts';
 import { MIB, median } from '../support.ts';
 
 /** One file downloaded over each of some connections at once. */
@@ -7,13 +9,14 @@ export interface DownloadRun {
   contender: string;
   connections: number;
   round: number;
-  generator: string;
+  generator: LoadGenerator['name'];
   /** Over all connections. */
   bytes: number;
   seconds: number;
   serverCpuSeconds: number;
   serverPeakRssBytes: number;
   loadCpuSeconds: number;
+  loadPeakRssBytes: number;
 }
 
 export const NGINX = 'nginx';
@@ -38,8 +41,7 @@ export function renderDownloadRun(run: DownloadRun): string {
 /** Renders a Markdown table of medians with their spread. */
 export function renderDownloads(runs: readonly DownloadRun[]): string {
   const lines = [...Map.groupBy(runs, ({ connections }) => connections).values()].flatMap(renderLines);
-  const generators = [...new Set(runs.map(({ generator }) => generator))].join(' and ');
-  return `${markdownTable(COLUMNS, lines)}\n\n- Load generator: in ${generators}.`;
+  return `${markdownTable(COLUMNS, lines)}\n\n${describeGenerators(runs)}`;
 }
 
 function renderLines(runs: readonly DownloadRun[]): string[][] {

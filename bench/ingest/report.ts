@@ -1,5 +1,6 @@
 import { type Figure, renderFigure, renderRatio, summarize } from '../document/figures.ts';
 import { markdownTable } from '../document/markdown-table.ts';
+import { describeGenerators } from '../load/describe.ts';
 import { gigabytesPerSecond } from '../measure/rounds.ts';
 import { MIB, median } from '../support.ts';
 import { TUS, TUSD } from './contenders.ts';
@@ -23,8 +24,7 @@ export function renderReport(results: Results): string {
   const sizes = [...new Set(results.runs.map(({ gib }) => gib))];
   const lines = sizes.flatMap((gib) => renderLines(results, gib));
   const notes = sizes.flatMap((gib) => renderNotes(results, gib));
-  const generators = [...new Set(results.runs.map(({ generator }) => generator))].join(' and ');
-  return `${markdownTable(COLUMNS, lines)}\n\n${[...notes, `- Load generator: in ${generators}.`].join('\n')}`;
+  return `${markdownTable(COLUMNS, lines)}\n\n${[...notes, describeGenerators(results.runs)].join('\n')}`;
 }
 
 const COLUMNS = [

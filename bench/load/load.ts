@@ -45,6 +45,7 @@ export interface LoadResult {
   serverPeakRssBytes: number;
   /** Of the load generator, without the commit. */
   loadCpuSeconds: number;
+  loadPeakRssBytes: number;
 }
 
 const PLANNERS: Record<Protocol, (order: LoadOrder) => Promise<PlannedUpload> | PlannedUpload> = {
@@ -73,5 +74,6 @@ export async function upload(order: LoadOrder): Promise<LoadResult> {
     serverCpuSeconds: after.cpuSeconds - before.cpuSeconds,
     serverPeakRssBytes: after.peakRssBytes,
     loadCpuSeconds: sent.cpuSeconds,
+    loadPeakRssBytes: sent.peakRssBytes,
   };
 }

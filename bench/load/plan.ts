@@ -28,6 +28,7 @@ export interface SendReport {
   endedAt: number;
   /** The generator's own CPU time. */
   cpuSeconds: number;
+  peakRssBytes: number;
   /** Of bodies, like `receivedBytes`. */
   sentBytes: number;
   receivedBytes: number;

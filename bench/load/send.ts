@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest } from 'node:http';
 import { BenchBody, BODY_PERIOD } from '../body.ts';
-import { MIB } from '../support.ts';
+import { MIB, readProcess } from '../support.ts';
 import type { Plan, PlannedRequest, SendReport } from './plan.ts';
 import { createAgent, readClock, sendWith } from './request.ts';
 
@@ -44,7 +44,8 @@ async function send({ url, connections, requests, keepAnswers = false }: Plan): 
   const used = process.cpuUsage(before);
   const sentBytes = requests.reduce((sum, request) => sum + (request.body?.length ?? 0), 0);
   const cpuSeconds = (used.user + used.system) / 1e6;
-  return { seconds: endedAt - start, endedAt, cpuSeconds, sentBytes, receivedBytes, answers };
+  const { peakRssBytes } = readProcess(process.pid);
+  return { seconds: endedAt - start, endedAt, cpuSeconds, peakRssBytes, sentBytes, receivedBytes, answers };
 }
 
 /** Writes the file's bytes from `start` to `end`, and always queues the next write behind the one in progress. */

@@ -81,6 +81,18 @@ static double read_cpu_seconds(void) {
          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
 }
 
+/* In bytes. getrusage has the peak of the program that started this one, if that was higher. */
+static long read_peak_rss(void) {
+  FILE *status = fopen("/proc/self/status", "r");
+  if (status == NULL) fail("/proc/self/status: %s", strerror(errno));
+  long kilobytes = 0;
+  for (char line[256]; fgets(line, sizeof line, status) != NULL;) {
+    if (sscanf(line, "VmHWM: %ld kB", &kilobytes) == 1) break;
+  }
+  fclose(status);
+  return kilobytes * 1024;
+}
+
 static void *allocate(size_t count, size_t size) {
   void *memory = calloc(count == 0 ? 1 : count, size);
   if (memory == NULL) fail("out of memory");
@@ -256,8 +268,9 @@ int main(int count, char **values) {
   double started_at = read_clock();
   send_all(&run, connections);
   double ended_at = read_clock();
-  printf("{\"seconds\":%.6f,\"endedAt\":%.6f,\"cpuSeconds\":%.6f,", ended_at - started_at, ended_at,
-         read_cpu_seconds() - cpu_before);
+  double cpu_seconds = read_cpu_seconds() - cpu_before;
+  printf("{\"seconds\":%.6f,\"endedAt\":%.6f,\"cpuSeconds\":%.6f,", ended_at - started_at, ended_at, cpu_seconds);
+  printf("\"peakRssBytes\":%ld,", read_peak_rss());
   printf("\"sentBytes\":%" PRIu64 ",\"receivedBytes\":%" PRIu64 "}\n", run.sent_bytes, run.received_bytes);
   if (run.keep) print_answers(&run);
   return 0;

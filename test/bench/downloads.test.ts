@@ -4,7 +4,14 @@ import { type DownloadRun, renderDownloads } from '../../bench/download/report.t
 import { MIB } from '../../bench/support.ts';
 
 test('downloads are compared with nginx over the same number of connections', () => {
-  const run = { generator: 'C', round: 1, bytes: 1e9, serverPeakRssBytes: MIB, loadCpuSeconds: 0.1 };
+  const run = {
+    generator: 'C' as const,
+    round: 1,
+    bytes: 1e9,
+    serverPeakRssBytes: MIB,
+    loadCpuSeconds: 0.1,
+    loadPeakRssBytes: MIB,
+  };
   const table = renderDownloads([
     { ...run, contender: 'partway', connections: 1, seconds: 2, serverCpuSeconds: 1 },
     { ...run, contender: 'nginx', connections: 1, seconds: 1, serverCpuSeconds: 0.25 },

@@ -83,7 +83,7 @@ async function sendsParts(generator: LoadGenerator, secure?: { ca: string; cert:
   );
   assert.equal(report.sentBytes, 8 * MIB + 7);
   assert.equal(server.connections(), 4);
-  assert.ok(report.seconds > 0 && report.cpuSeconds >= 0);
+  assert.ok(report.seconds > 0 && report.cpuSeconds >= 0 && report.peakRssBytes > 0);
 }
 
 async function sendsPartsOverTls(generator: LoadGenerator): Promise<void> {

@@ -56,6 +56,7 @@ test('the report relates each server to the peers and to the floor', () => {
     lines.join('\n'),
     /Floor, .*: 1\.40 \(29 %\) CPU s\/GB; nginx 0\.60 \(0 %\), one SHA-1 pass 0\.40 \(50 %\)/,
   );
+  assert.match(lines.join('\n'), /Load generator: in C, peak RSS 34 MiB\./);
   assert.match(lines.join('\n'), /dd with one sync at its end, .*: 0\.25 GB\/s/);
 });
 
@@ -78,7 +79,7 @@ test('docs/operate/performance.md has a place for each table', () => {
 function results(): Results {
   const both = (run: Omit<Run, 'round' | 'gib' | 'generator'>) =>
     [1, 2].map((round): Run => ({ ...run, round, gib: GB, generator: 'C' }));
-  const load = { serverPeakRssBytes: 100 * MIB, loadCpuSeconds: 0.1 };
+  const load = { serverPeakRssBytes: 100 * MIB, loadCpuSeconds: 0.1, loadPeakRssBytes: 34 * MIB };
   return {
     runs: [
       ...both({ ...load, contender: 'partway', seconds: 2, commitSeconds: 0.03, serverCpuSeconds: 2.1 }),
