@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
 import { bundleClient } from './bundle-client.ts';
+import { collectLicenses } from './collect-licenses.ts';
 
 /**
- * `npm run build`: writes what is published into packages/cli/dist. The workspace packages are bundled, so nothing named
- * `@partway/…` has to be in a registry; all other dependencies stay imports. Every script is directly in dist/, because
+ * `npm run build`: writes what is published into packages/cli/dist. The workspace packages and their dependencies are
+ * bundled, because loading a thousand small files at each start takes longer than everything else. Only the dependencies of
+ * the published package, in package.json, stay imports: large drivers, and types. Every script is directly in dist/, because
  * threads are started by a path beside the script that starts them.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -26,17 +28,12 @@ const ENTRIES = {
   'sqlite-worker': 'packages/server/src/database/sqlite/sqlite-worker.ts',
 };
 
-const otherPackagesStayImports: Plugin = {
-  name: 'other-packages-stay-imports',
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'entry-point' || path.startsWith('@partway/') ? undefined : { path, external: true },
-    );
-  },
+const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>;
 };
 
 rmSync(DIST, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: Object.entries(ENTRIES).map(([out, path]) => ({ in: join(ROOT, path), out })),
   outdir: DIST,
   bundle: true,
@@ -44,8 +41,16 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  plugins: [otherPackagesStayImports],
+  external: Object.keys(dependencies),
+  // CommonJS modules that are bundled import Node's own modules.
+  banner: {
+    js: "import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);",
+  },
+  metafile: true,
+  // Each script would get the same comments; the licenses are in one file.
+  legalComments: 'none',
 });
+writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), collectLicenses(Object.keys(metafile.inputs)));
 await bundleClient(join(DIST, 'client-browser.js'));
 for (const project of ['tsconfig.build.json', 'tsconfig.build.browser.json']) compile(project);
 for (const path of globSync('**/*.d.ts', { cwd: TYPES })) withRelativeImports(path);
