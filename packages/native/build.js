@@ -10,16 +10,23 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
-const SOURCES = ['addon.c', 'pool.c', 'sha1.c'].map((name) => join(FOLDER, 'src', name));
+const SOURCES = ['addon.c', 'pool.c', 'sha1.c', `sha1-${process.arch}.c`].map((name) => join(FOLDER, 'src', name));
 const OPTIONS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden', '-pthread'];
 const SANITIZERS = ['-Werror', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 const sanitize = process.argv.includes('--sanitize');
 const output = join(FOLDER, 'build', sanitize ? 'sanitized.node' : 'partway.node');
-const problem = process.platform === 'linux' ? compile() : `it supports Linux, and this is ${process.platform}`;
+const problem = findUnsupported() ?? compile();
 if (problem === undefined) console.log(`Built ${output}.`);
 else if (sanitize) throw new Error(problem);
 else console.log(`The native module was not built: ${problem}. The server works without it, and needs more CPU time.`);
+
+/** Returns why this machine or processor is not supported; undefined if it is. */
+function findUnsupported() {
+  if (process.platform !== 'linux') return `it supports Linux, and this is ${process.platform}`;
+  const { arch } = process;
+  return ['x64', 'arm64'].includes(arch) ? undefined : `it supports x64 and arm64 processors, and this is ${arch}`;
+}
 
 /** Returns why the module cannot be built; undefined if it was built. */
 function compile() {
