@@ -5,8 +5,12 @@ import { runTests } from '../support/run-tests.ts';
 /**
  * `npm run test:native`: runs the tests of the native module, and of what uses it, with a build that finds wrong memory
  * accesses and undefined behavior (AddressSanitizer and UndefinedBehaviorSanitizer), and ends the process at the first one.
+ * Also runs the binaries for the package, which are built without sanitizers.
  */
-const SUITES = ['native', 'hash-workers', 'storage', 'uploads'].map((folder) => `test/${folder}/**/*.test.ts`);
+const SUITES = [
+  ...['native', 'hash-workers', 'storage', 'uploads'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/native/prebuilt.native.ts',
+];
 const FOLDER = fileURLToPath(new URL('../../packages/native/', import.meta.url));
 
 execFileSync(process.execPath, [`${FOLDER}build.js`, '--sanitize'], { stdio: 'inherit' });
