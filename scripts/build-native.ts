@@ -6,14 +6,16 @@ import { getCompiler, isZigInstalled, TARGET_NAMES, TARGETS, ZIG_ENV } from './z
 
 /**
  * `npm run build:native [-- FOLDER]`: builds the binaries of the native module that the published package contains,
- * with Zig as the C compiler. Without an argument, they are written to where `npm run build` puts the scripts.
+ * with Zig as the C compiler. `findModule` looks for these names. Without an argument, they are written to where
+ * `npm run build` puts the scripts.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const folder = resolve(process.argv[2] ?? join(ROOT, 'packages/cli/dist/prebuilt'));
 if (!isZigInstalled()) {
   console.error(`The native module cannot be built for the package, because Zig is not installed.
-Run scripts/zig/install.sh, which installs it from PyPI.`);
+Run scripts/zig/install.sh, which installs it from PyPI. To make a package without the module:
+npm run build && npm pack --ignore-scripts`);
   process.exit(1);
 }
 rmSync(folder, { recursive: true, force: true });

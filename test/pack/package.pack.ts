@@ -16,11 +16,19 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createFile, sha1OfFile } from '../support/bytes.ts';
 import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
+import { hasSha1Instructions } from '../support/processor.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_MILLIS = 600_000;
 /** About 30% above the current size. */
 const MAX_PACKED_BYTES = 1_600_000;
+/** Twice the current size of the largest. */
+const MAX_BINARY_BYTES = 46_000;
+
+/** What an installation says about the native module if this processor has the instructions, and if not. */
+const NATIVE = hasSha1Instructions()
+  ? { greeting: /hashing +\d+ native threads? \((sha-ni|armv8)\)/, diagnosis: /native threads \((sha-ni|armv8)\)/ }
+  : { greeting: /hashing +Node\.js/, diagnosis: /no SHA-1 instructions/ };
 
 interface Manifest {
   name: string;
@@ -31,6 +39,7 @@ interface Manifest {
 let home: string;
 let tarball: string;
 let packed: string[];
+let files: { path: string; size: number }[];
 let packedBytes: number;
 before(async () => {
   home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-pack-')));
@@ -39,11 +48,12 @@ before(async () => {
   const [made] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as {
     filename: string;
     size: number;
-    files: { path: string }[];
+    files: { path: string; size: number }[];
   }[];
   assert.ok(made !== undefined);
   tarball = join(home, made.filename);
-  packed = made.files.map(({ path }) => path);
+  files = made.files;
+  packed = files.map(({ path }) => path);
   packedBytes = made.size;
 });
 
@@ -88,6 +98,19 @@ test('the package has the program and its documentation, and nothing else', () =
   assert.ok(packedBytes < MAX_PACKED_BYTES, `the tarball has ${packedBytes} bytes`);
 });
 
+test('the package has the native module for Linux on x64 and arm64, with glibc and with musl', () => {
+  const binaries = files.filter(({ path }) => path.endsWith('.node'));
+  assert.deepEqual(
+    binaries.map(({ path }) => path).sort(),
+    ['arm64-glibc', 'arm64-musl', 'x64-glibc', 'x64-musl'].map(
+      (name) => `packages/cli/dist/prebuilt/linux-${name}.node`,
+    ),
+  );
+  for (const { path, size } of binaries) {
+    assert.ok(size > 10_000 && size < MAX_BINARY_BYTES, `${path} has ${size} bytes`);
+  }
+});
+
 test('the package depends on what its scripts and types import, and on nothing else', async () => {
   const manifest = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as Manifest;
   const published = JSON.parse(await readFile(join(REPOSITORY, 'packages/cli/package.json'), 'utf8')) as Manifest;
@@ -114,7 +137,7 @@ test('the package has the licenses of everything that it contains', async () => 
   }
 });
 
-test('npm i -g: the command serves, uploads and downloads', async () => {
+test('npm i -g: the command serves, uploads with native threads, and downloads', async () => {
   const prefix = join(home, 'prefix');
   const empty = join(home, 'empty');
   await mkdir(empty);
@@ -129,8 +152,10 @@ test('npm i -g: the command serves, uploads and downloads', async () => {
   const { version } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
   assert.equal((await run(partway, ['--version'], empty)).stdout, `${version}\n`);
 
-  const { child, url } = await serve(partway, empty);
+  const { child, url, greeting } = await serve(partway, empty);
   after(() => child.kill('SIGKILL'));
+  assert.match(greeting, NATIVE.greeting);
+  assert.match(await diagnoseNative(partway, empty), NATIVE.diagnosis);
   const sha1 = await createFile(join(empty, 'big.bin'), 21_000_000, 'pack');
   const env = { PARTWAY_SERVER: url };
   const uploaded = await run(partway, ['upload', 'big.bin'], empty, env);
@@ -201,8 +226,17 @@ test('npx runs the tarball in an empty folder', async () => {
   assert.match(stdout, /list a folder on the server/);
 });
 
+/** What `partway doctor` says about the native module. */
+async function diagnoseNative(partway: string, cwd: string): Promise<string> {
+  // Other checks may fail, such as that for free space.
+  const { stdout } = await run(partway, ['doctor', '--json', '--data', 'data'], cwd).catch((error) => error);
+  const lines = String(stdout).trim().split('\n');
+  const found = lines.map((line) => JSON.parse(line) as { check: string; message: string });
+  return found.find(({ check }) => check === 'native')?.message ?? '';
+}
+
 /** Starts `partway serve` on a free port with the data folder of `cwd`. */
-async function serve(partway: string, cwd: string): Promise<{ child: ChildProcess; url: string }> {
+async function serve(partway: string, cwd: string): Promise<{ child: ChildProcess; url: string; greeting: string }> {
   const child = spawn(partway, ['serve', '--listen', '127.0.0.1:0'], {
     cwd,
     env: environment(),
@@ -211,13 +245,15 @@ async function serve(partway: string, cwd: string): Promise<{ child: ChildProces
   killAtExit(child);
   const ended = once(child, 'exit').then(() => assert.fail('the server ended before it was listening'));
   const listening = (async () => {
+    let greeting = '';
     for await (const line of createInterface(child.stdout)) {
-      const url = /listening on (\S+)/.exec(line)?.[1];
-      if (url !== undefined) return url;
+      greeting += `${line}\n`;
+      const url = /listening on (\S+)/.exec(greeting)?.[1];
+      if (url !== undefined && line.includes('hashing')) return { url, greeting };
     }
     return assert.fail('the server said nothing');
   })();
-  const url = await Promise.race([listening, ended]);
+  const started = await Promise.race([listening, ended]);
   ended.catch(() => {});
-  return { child, url };
+  return { child, ...started };
 }

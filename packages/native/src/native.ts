@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import { findModule } from './find-module.ts';
 
 declare const brand: unique symbol;
 
@@ -185,9 +184,6 @@ function throwFailure(syscall: string, failure: number): void {
   throw Object.assign(new Error(`${code}: ${message}, ${syscall}`), { errno: -failure, code, syscall });
 }
 
-/** Where the module is: in a checkout, and beside the scripts of a build. */
-const PATHS = ['../build/partway.node', './partway.node'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
-
 let opened: Native | { reason: string } | undefined;
 
 /**
@@ -197,13 +193,13 @@ let opened: Native | { reason: string } | undefined;
  * @param path Where the module is, if not in the usual place.
  * @returns Why the module cannot be used, if it cannot.
  */
-export function openNative(threads: number, path = PATHS.find(existsSync)): Native | { reason: string } {
-  opened ??= load(threads, path);
+export function openNative(threads: number, path?: string): Native | { reason: string } {
+  opened ??= load(threads, path ?? findModule());
   return opened;
 }
 
-function load(threads: number, path: string | undefined): Native | { reason: string } {
-  if (path === undefined) return { reason: 'it was not built: npm ci builds it if there is a C compiler' };
+function load(threads: number, path: string | { reason: string }): Native | { reason: string } {
+  if (typeof path !== 'string') return path;
   try {
     const addon = createRequire(import.meta.url)(path) as Addon;
     const kernel = addon.kernel();
