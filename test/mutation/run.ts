@@ -42,6 +42,8 @@ const EXTRA_MILLIS = 60_000;
 const EXTRA_FACTOR = 4;
 const FIRST_LIMIT_MILLIS = 300_000;
 const WORKERS = 2;
+/** The memory of a test, without what is only reserved. */
+const MAX_MEMORY_KIB = 6 * 1024 * 1024;
 
 /** A test file and its settings. */
 interface TestRun {
@@ -211,9 +213,11 @@ async function passes(copy: string, { path, env }: TestRun, limit: number): Prom
   // A separate one, because a test that is killed leaves its files. Readable for the user that PostgreSQL runs as.
   const temporary = mkdtempSync(join(tmpdir(), 'partway-mutant-'));
   chmodSync(temporary, 0o755);
+  const test = ['--test', '--test-isolation=none', `--test-timeout=${Math.round(limit)}`, path];
   const child = spawn(
-    process.execPath,
-    ['--test', '--test-isolation=none', `--test-timeout=${Math.round(limit)}`, path],
+    // A mutant can use all memory of the machine, and then nothing runs until the system ends some process.
+    'sh',
+    ['-c', `ulimit -d ${MAX_MEMORY_KIB}; exec "$0" "$@"`, process.execPath, ...test],
     {
       cwd: copy,
       stdio: 'ignore',
