@@ -63,6 +63,28 @@ describe('a call to S3', () => {
     }
   });
 
+  it('rejects with the error of an earlier try if its time is over during the last one', async () => {
+    let tries = 0;
+    const calling = call('Test', { timeout: 1_000, idleTimeout: 60_000 }, () => {
+      tries += 1;
+      return tries === 1 ? Promise.reject(temporary) : new Promise(() => {});
+    });
+    await assert.rejects(calling, (error) => error === temporary);
+  });
+
+  it('rejects with a timeout if its time is over during its only try, or if the last try stopped before', async () => {
+    const timedOut = { name: 'S3Error', code: 'TimeoutError' };
+    for (const limits of [
+      { timeout: 20, idleTimeout: 60_000 },
+      { timeout: 1_000, idleTimeout: 600 },
+    ]) {
+      await assert.rejects(
+        call('Test', limits, () => new Promise(() => {})),
+        timedOut,
+      );
+    }
+  });
+
   it('is not retried if the pause would end after its time limit', async () => {
     let tries = 0;
     const calling = call('Test', { timeout: 40, idleTimeout: 1_000 }, async () => {

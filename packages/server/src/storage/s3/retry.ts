@@ -101,8 +101,9 @@ export interface RetryLimits<T> {
 
 /**
  * Calls S3 until it responds, in bounded time. After a temporary error it tries again, with a pause that doubles each time
- * and is shortened by up to half at random. Rejects with the permanent error, or with the last temporary one. `attempt` gets
- * an idle timer: it passes on the signal, and resets the timer whenever bytes are transferred.
+ * and is shortened by up to half at random. Rejects with the permanent error, or with the last temporary one that is not
+ * only the end of the time. `attempt` gets an idle timer: it passes on the signal, and resets the timer whenever bytes are
+ * transferred.
  */
 async function retry<T>(
   operation: string,
@@ -110,6 +111,7 @@ async function retry<T>(
   attempt: (idleTimer: IdleTimer) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeout;
+  let previous: S3Error | undefined;
   for (let attempts = 1; ; attempts += 1) {
     const idleTimer = new IdleTimer({ idleTimeout, deadline });
     let failure: unknown;
@@ -126,7 +128,8 @@ async function retry<T>(
     const result = await outcome?.(failure);
     if (result !== undefined) return result;
     const wait = backoff(attempts, PAUSES);
-    if (performance.now() + wait >= deadline) throw failure;
+    if (performance.now() + wait >= deadline) throw (idleTimer.isOutOfTime && previous) || failure;
+    previous = failure;
     await sleep(wait);
   }
 }
@@ -135,6 +138,8 @@ async function retry<T>(
 class IdleTimer {
   /** Rejects when the attempt is aborted, even if the operation ignores the abort signal. */
   readonly aborted: Promise<never>;
+  /** Whether the attempt was aborted because its time was over. */
+  isOutOfTime = false;
   readonly #controller = new AbortController();
   readonly #idleTimeout: NodeJS.Timeout;
   readonly #timer: NodeJS.Timeout;
@@ -148,7 +153,13 @@ class IdleTimer {
     const timedOut = Object.assign(new Error('There was no response in time.'), { name: 'TimeoutError' });
     this.#controller.signal.addEventListener('abort', () => reject(timedOut), { once: true });
     this.#idleTimeout = setTimeout(abort, idleTimeout);
-    this.#timer = setTimeout(abort, Math.max(0, deadline - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.isOutOfTime = true;
+        abort();
+      },
+      Math.max(0, deadline - performance.now()),
+    );
   }
 
   get signal(): AbortSignal {
