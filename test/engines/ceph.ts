@@ -46,6 +46,8 @@ export async function startCeph(): Promise<Ceph> {
   await writeKeys(folder);
 
   const url = `http://127.0.0.1:${gatewayPort}`;
+  // Random, so that tests recognize it wherever it should not be: a path can contain a name.
+  const accessKeyId = randomBytes(10).toString('hex');
   const secretAccessKey = randomBytes(20).toString('hex');
   const daemons: ChildProcess[] = [];
   const daemon = (program: string, ...args: string[]): ChildProcess => {
@@ -77,7 +79,7 @@ export async function startCeph(): Promise<Ceph> {
     await waitUntilWorking(() => fetch(url), gateway);
     await run('radosgw-admin', [
       ...['-c', conf, '-n', 'client.rgw', 'user', 'create', '--uid', 'partway', '--display-name', 'partway'],
-      ...['--access-key', 'partway', '--secret-key', secretAccessKey],
+      ...['--access-key', accessKeyId, '--secret-key', secretAccessKey],
     ]);
   } catch (error) {
     await stop();
@@ -85,7 +87,7 @@ export async function startCeph(): Promise<Ceph> {
   }
   return {
     url,
-    accessKeyId: 'partway',
+    accessKeyId,
     secretAccessKey,
     [Symbol.asyncDispose]: stop,
   };
