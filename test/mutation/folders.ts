@@ -14,13 +14,13 @@ export const FOLDERS: readonly MutatedFolder[] = [
     source: 'packages/server/src/uploads',
     tests: [
       'test/{uploads,storage}/*.test.ts',
-      'test/faults/{races-*,crash-points,durability,failing-sync,lost-answer}.test.ts',
-      'test/http/{upload-session,bad-input,list-sessions,limits,sweep,wrong-clock}.test.ts',
+      'test/faults/{races-*,crash-points,durability,failing-sync,lost-response}.test.ts',
+      'test/http/{upload-session,bad-input,list-sessions,limits,garbage-collection,wrong-clock}.test.ts',
       'test/s3/faults.test.ts',
     ],
     onPostgres: [
-      'test/database/{postgres,one-node-at-a-time}.test.ts',
-      'test/faults/{nodes-checkpoints,nodes-digest,nodes-ends,nodes-parts,races-ends}.test.ts',
+      'test/database/{postgres,leader-lock}.test.ts',
+      'test/faults/{nodes-checkpoints,nodes-hash,nodes-ends,nodes-parts,races-ends}.test.ts',
       'test/uploads/{session-limits,statements,unsynced-checkpoint}.test.ts',
     ],
   },
@@ -29,7 +29,7 @@ export const FOLDERS: readonly MutatedFolder[] = [
     tests: [
       'test/storage/*.test.ts',
       'test/s3/{crc32,etags,faults,fsck,s3,store}.test.ts',
-      'test/faults/{durability,failing-sync,disk-full,disk-room}.test.ts',
+      'test/faults/{durability,failing-sync,disk-full,disk-space}.test.ts',
       'test/http/{tree-files,tree-upload,download-conditions}.test.ts',
     ],
     onS3: ['test/http/upload-session.test.ts'],

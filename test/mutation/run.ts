@@ -153,7 +153,22 @@ function listRuns({ tests, onS3 = [], onPostgres = [] }: MutatedFolder): TestRun
 }
 
 function findTests(patterns: readonly string[]): string[] {
-  return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).sort()))];
+  return [...new Set(patterns.flatMap(expandBraces).flatMap(findMatches))];
+}
+
+function findMatches(pattern: string): string[] {
+  const found = globSync(pattern, { cwd: ROOT }).sort();
+  // Otherwise, a test that was renamed would be missing, and nobody would notice.
+  if (found.length === 0) throw new Error(`${pattern} matches no file`);
+  return found;
+}
+
+/** `a{b,c}` becomes `ab` and `ac`. */
+function expandBraces(pattern: string): string[] {
+  const [start, end] = [pattern.indexOf('{'), pattern.indexOf('}')];
+  if (start < 0) return [pattern];
+  const choices = pattern.slice(start + 1, end).split(',');
+  return choices.flatMap((choice) => expandBraces(pattern.slice(0, start) + choice + pattern.slice(end + 1)));
 }
 
 /**
@@ -169,10 +184,10 @@ async function watchTests(runs: readonly TestRun[], source: string): Promise<Wat
         const from = performance.now();
         const env = { ...run.env, ...coverage.env };
         const watchedRun = { path: run.path, env };
-        // A second time, because other programs can make a test too slow.
+        // A second time, because other programs can make a test too slow; then its output shows what is wrong.
         if (
           !(await passes(copy, watchedRun, FIRST_LIMIT_MILLIS)) &&
-          !(await passes(copy, watchedRun, FIRST_LIMIT_MILLIS))
+          !(await passes(copy, watchedRun, FIRST_LIMIT_MILLIS, 'inherit'))
         ) {
           coverage.remove();
           throw new Error(`${run.path} fails without a mutant`);
@@ -209,7 +224,12 @@ async function firstFailing(copy: string, runs: readonly WatchedRun[]): Promise<
   return undefined;
 }
 
-async function passes(copy: string, { path, env }: TestRun, limit: number): Promise<boolean> {
+async function passes(
+  copy: string,
+  { path, env }: TestRun,
+  limit: number,
+  output: 'ignore' | 'inherit' = 'ignore',
+): Promise<boolean> {
   // A separate one, because a test that is killed leaves its files. Readable for the user that PostgreSQL runs as.
   const temporary = mkdtempSync(join(tmpdir(), 'partway-mutant-'));
   chmodSync(temporary, 0o755);
@@ -220,7 +240,7 @@ async function passes(copy: string, { path, env }: TestRun, limit: number): Prom
     ['-c', `ulimit -d ${MAX_MEMORY_KIB}; exec "$0" "$@"`, process.execPath, ...test],
     {
       cwd: copy,
-      stdio: 'ignore',
+      stdio: ['ignore', output, output],
       detached: true,
       env: { NODE_COMPILE_CACHE: join(copy, '..', 'compiled'), ...process.env, TMPDIR: temporary, ...env },
     },
