@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
+import type { Kysely } from 'kysely';
+import type { Tables } from '../../packages/server/src/database/schema.ts';
+import { openCryptoHashPool } from '../../packages/server/src/hash-workers/crypto-pool.ts';
+import type { FileHashPool } from '../../packages/server/src/hash-workers/file-hash-pool.ts';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
+import { InMemoryHasher } from '../../packages/server/src/uploads/hashing/in-memory.ts';
 import { type Fault, faulty } from '../faults/faulty.ts';
 import { errorWithCode } from '../files/files-fixture.ts';
 import { noNative } from '../support/native.ts';
 import { bytesNotOnDisk } from '../support/storage.ts';
 import { until } from '../support/until.ts';
 import { createSlowBody, type SlowBody } from './bodies.ts';
-import { openUploadFixture, type UploadFixtureOptions } from './upload-fixture.ts';
+import { openUploadFixture, type UploadFixture, type UploadFixtureOptions } from './upload-fixture.ts';
 import {
   assertOnlyFile,
   commitUpload,
@@ -19,6 +24,7 @@ import {
   tryCommit,
   type Upload,
 } from './upload-steps.ts';
+import { watchQueries } from './watch-queries.ts';
 
 /** Records which parts are read for hashing and which are dropped. `beforeRead` can fail a read or make it wait. */
 function watchReads() {
@@ -47,6 +53,19 @@ function watchReads() {
     },
   ];
   return Object.assign(watch, { plan, reads, drops });
+}
+
+/** Replaces the hasher by one with a pool of its own, which is returned. */
+function useHasher(
+  { uploads, errors }: UploadFixture,
+  t: TestContext,
+  { db = uploads.db, plan = [] }: { db?: Kysely<Tables>; plan?: Fault<FileHashPool>[] } = {},
+): FileHashPool {
+  const digests = faulty(openCryptoHashPool({ workers: 1 }), plan);
+  t.after(() => digests.close());
+  const onError = (_session: unknown, error: unknown) => errors.push(error);
+  uploads.hasher = new InMemoryHasher({ db, blobs: uploads.blobs, digests, maxSessions: 100, onError });
+  return digests;
 }
 
 describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeout: 120_000 }, () => {
@@ -159,6 +178,91 @@ describe('the whole-file hasher of a single node', { skip: bytesNotOnDisk, timeo
     held.resolve();
     await assertOnlyFile(fixture, upload, await committing);
     assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+  });
+
+  it('keeps a hash that a second commit waits for, even beyond its limit', async () => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan, maxSessions: 1 });
+    const { hasher } = fixture.uploads;
+    const other = await createUpload(fixture, { partCount: 1 });
+    await sendAllParts(fixture, other);
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
+    const finish = () => hasher.finish(upload.session, [], 60_000);
+    assert.deepEqual(await finish(), { sha1: sha1(upload.bytes) });
+    const waiting = finish();
+    hasher.partStored(other.session, 0);
+    assert.deepEqual(await waiting, { sha1: sha1(upload.bytes) });
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2]);
+  });
+
+  it('starts again at the commit if the hash was lost after the last part', async (t) => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
+    const digests = useHasher(fixture, t);
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload);
+    await until(() => watch.drops.length === 3);
+    digests.forget(upload.session.id);
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 2, 0, 1, 2]);
+    assert.deepEqual(fixture.errors, []);
+  });
+
+  it('starts again at the next part after a failure that lost the hash, and reports it once', async (t) => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
+    const broken = new Error('the thread ended');
+    const forget = (key: unknown) => digests.forget(String(key));
+    const digests = useHasher(fixture, t, {
+      plan: [{ method: 'extend', when: 'before', call: 2, hook: forget, fail: broken }],
+    });
+    const upload = await createUpload(fixture);
+    await sendAllParts(fixture, upload, [0, 1]);
+    await until(() => fixture.errors.length > 0);
+    await sendPart(fixture, upload, 2);
+    await until(() => watch.drops.length === 4);
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 0, 1, 2]);
+    assert.deepEqual(fixture.errors, [broken]);
+  });
+
+  it('reports if the stored parts cannot be listed, and continues with the next part', async (t) => {
+    const watch = watchReads();
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
+    const away = new Error('the database is away');
+    let isAway = true;
+    const db = watchQueries(fixture.uploads.db, {
+      before: (query) => {
+        if (query === 'select parts' && isAway) throw away;
+      },
+    });
+    useHasher(fixture, t, { db });
+    const upload = await createUpload(fixture);
+    await sendPart(fixture, upload, 0);
+    await until(() => fixture.errors.length > 0);
+    assert.deepEqual(fixture.errors, [away]);
+    isAway = false;
+    await sendPart(fixture, upload, 1);
+    await until(() => watch.drops.length === 2);
+    assert.deepEqual(watch.of(watch.drops, upload), [0, 1]);
+  });
+
+  it('leaves the hash alone after a session was dropped and began again while a part was located', async () => {
+    const watch = watchReads();
+    const held = Promise.withResolvers<void>();
+    await using fixture = await openUploadFixture({ native: undefined, plan: watch.plan });
+    const upload = await createUpload(fixture);
+    watch.beforeRead = ({ index }) => (index === 1 ? held.promise : undefined);
+    await sendAllParts(fixture, upload, [0, 1]);
+    await until(() => watch.reads.length === 2);
+    watch.beforeRead = () => undefined;
+    fixture.uploads.hasher.forget(upload.session.id);
+    await sendPart(fixture, upload, 2);
+    await until(() => watch.drops.length === 4);
+    held.resolve();
+    await assertOnlyFile(fixture, upload, await commitUpload(fixture, upload));
+    assert.deepEqual(watch.of(watch.reads, upload), [0, 1, 0, 1, 2]);
+    assert.deepEqual(fixture.errors, []);
   });
 
   it('drops the least recently used hash beyond its limit, once no commit waits for it', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { NodeId } from '../../packages/protocol/src/ids.ts';
+import type { NodeId, SessionId } from '../../packages/protocol/src/ids.ts';
 import { addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { BlobStore } from '../../packages/server/src/storage/blob-store.ts';
 import { abortSession } from '../../packages/server/src/uploads/end-session.ts';
@@ -126,6 +126,25 @@ describe('the part registry of a single node', () => {
     registry.release(second.session.id);
     assert.equal(await countReads(first), 1);
     registry.release(first.session.id);
+  });
+
+  it('keeps no place for sessions that do not exist or have ended', async () => {
+    await using fixture = await openFixture({ maxSessions: 2 });
+    const { registry } = fixture.uploads;
+    const [kept, ended, last] = [await createUpload(fixture), await createUpload(fixture), await createUpload(fixture)];
+    const { owner } = kept.session;
+    const useOnce = async ({ session }: Upload) => {
+      await registry.getSession(owner, session.id);
+      registry.release(session.id);
+    };
+    await useOnce(kept);
+    await assert.rejects(registry.getSession(owner, 'F'.repeat(32) as SessionId), { code: 'session-not-found' });
+    await useOnce(ended);
+    registry.forgetSession(ended.session.id);
+    await useOnce(last);
+    const reads = recordQueries(fixture);
+    await useOnce(kept);
+    assert.deepEqual(reads, []);
   });
 
   it('does not keep a session for a user who may not use it', async () => {
