@@ -20,8 +20,8 @@ export class ConcurrencyController {
   #limit: number;
   #probing = true;
   #step = INITIAL_STEP;
-  /** The limit before the last step. */
-  #previousLimit: number;
+  /** The limit before the last step. Not used before the first one. */
+  #previousLimit = INITIAL_LIMIT;
   #windowsToWait = 0;
   /** Bytes per millisecond in the previous window. */
   #rate = 0;
@@ -31,7 +31,6 @@ export class ConcurrencyController {
   constructor(max: number, now: number) {
     this.#max = max;
     this.#limit = Math.min(INITIAL_LIMIT, max);
-    this.#previousLimit = this.#limit;
     this.#window = startWindow(now);
   }
 
