@@ -56,11 +56,12 @@ export interface RegistryDeps {
   clock: Clock;
 }
 
-/**
- * `isNew` is false if another request has recorded the part meanwhile, or if the session has ended. `checkpoint` is the
- * session's hash checkpoint, if the implementation knows it.
- */
-export type RecordedPart = { isNew: true; checkpoint: HashCheckpoint | undefined } | { isNew: false };
+export interface RecordedPart {
+  /** False if another request has recorded the part meanwhile, or if the session has ended. */
+  isNew: boolean;
+  /** The session's hash checkpoint, if the part is new and the implementation knows it. */
+  checkpoint?: HashCheckpoint | undefined;
+}
 
 /** The part is already stored with the same bytes. Thrown before the end of a body, so that they are not stored again. */
 export class AlreadyStoredError extends Error {

@@ -74,8 +74,7 @@ export class SingleNodeRegistry implements PartRegistry {
   async recordPart({ id }: Session, part: Omit<Part, 'partId'>): Promise<RecordedPart> {
     // Before the row is written, because a statement that fails can have had its effect.
     this.#sessions.get(id)?.stored?.add(part.index);
-    const isNew = await insertPart(this.#deps.db, id, part, this.#deps.clock.now(), this.#deps.node);
-    return isNew ? { isNew, checkpoint: undefined } : { isNew };
+    return { isNew: await insertPart(this.#deps.db, id, part, this.#deps.clock.now(), this.#deps.node) };
   }
 
   /** Single node: in-flight parts are tracked by `PartLocks`. */
@@ -117,5 +116,11 @@ export class SingleNodeRegistry implements PartRegistry {
 }
 
 function newEntry(): CachedSession {
-  return { session: undefined, stored: undefined, users: 0, loading: undefined, generation: 0 };
+  return {
+    session: undefined,
+    stored: undefined,
+    users: 0,
+    loading: undefined,
+    generation: 0,
+  };
 }
