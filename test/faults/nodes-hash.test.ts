@@ -145,6 +145,7 @@ describe('the whole-file hash on several nodes', { skip: noPostgres }, () => {
     await sendAllParts(other, upload, [1, 2]);
     await sendPart(first, upload, 0);
     await waitForCheckpoint(first, upload, 1);
+    await until(() => other.lostMessageCount > 0);
     other.dropsMessages = false;
     const file = await commitUpload(first, upload);
     assert.equal(opened, 0);
@@ -159,6 +160,7 @@ describe('the whole-file hash on several nodes', { skip: noPostgres }, () => {
     await sendAllParts(other, upload, [1, 2]);
     await sendPart(first, upload, 0);
     await waitForCheckpoint(first, upload, 1);
+    await until(() => other.lostMessageCount > 0);
     other.dropsMessages = false;
     await nodes.cutMessageConnections();
     await waitForCheckpoint(first, upload, 3);

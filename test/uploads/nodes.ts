@@ -55,6 +55,8 @@ export interface Node extends UploadFixture {
   dropsMessages: boolean;
   /** The number of messages that it has received. */
   messageCount: number;
+  /** The number of messages to it that were lost. */
+  lostMessageCount: number;
   /** Ends like a killed process: its local parts are gone and its connections are closed. */
   kill(): Promise<void>;
 }
@@ -136,7 +138,10 @@ export async function startNode(
     listen: (channel, listener) =>
       postgresListener.listen(channel, {
         onPayload: (payload) => {
-          if (node.dropsMessages) return;
+          if (node.dropsMessages) {
+            node.lostMessageCount += 1;
+            return;
+          }
           listener.onPayload(payload);
           node.messageCount += 1;
         },
@@ -189,6 +194,7 @@ export async function startNode(
     spool,
     dropsMessages: false,
     messageCount: 0,
+    lostMessageCount: 0,
     openAnother: start,
     async restart(options) {
       await node.kill();
