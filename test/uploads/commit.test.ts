@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseDetails } from '../../packages/protocol/src/item-details.ts';
 import { createSession } from '../../packages/server/src/uploads/create-session.ts';
+import { faulty } from '../faults/faulty.ts';
 import { createSlowBody } from './bodies.ts';
 import { openUploadFixture, type UploadFixture } from './upload-fixture.ts';
 import {
@@ -101,6 +102,24 @@ describe('a commit', () => {
     await commitUpload(fixture, upload);
     again.end();
     await repeated;
+  });
+
+  it('checks for parts at other nodes only while it has time left, and never for a complete upload', async () => {
+    await using fixture = await openUploadFixture();
+    const { uploads } = fixture;
+    let checks = 0;
+    // Another node is storing a part. After many checks, it has given up.
+    uploads.registry = { ...faulty(uploads.registry, []), hasReservations: async () => ++checks < 100 };
+    const upload = await createUpload(fixture, { partCount: 2 });
+    await sendPart(fixture, upload, 0);
+    await assert.rejects(tryCommit(fixture, upload, { timeout: 0 }), partsMismatch(1));
+    assert.equal(checks, 0);
+    await assert.rejects(tryCommit(fixture, upload, { timeout: 1_000 }), partsMismatch(1));
+    assert.ok(checks < 100, String(checks));
+    const before = checks;
+    await sendPart(fixture, upload, 1);
+    await commitUpload(fixture, upload);
+    assert.equal(checks, before);
   });
 
   it('leaves no timer behind that would keep the process alive', async (t) => {

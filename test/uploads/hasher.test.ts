@@ -49,6 +49,30 @@ describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
     assert.ok(node.errors.every((error) => error === UNAVAILABLE));
   });
 
+  it('finds its local parts in their rows at the commit if it has never hashed them', async () => {
+    const opened: unknown[] = [];
+    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
+    let isAway = false;
+    const watch = (db: Kysely<Tables>) =>
+      watchQueries(db, {
+        before: (query) => {
+          if (query === 'select upload_sessions' && isAway) throw UNAVAILABLE;
+        },
+      });
+    await using node = await openLoneNode({ plan, watch });
+    const upload = await createUpload(node, { partCount: 4 });
+    await sendPart(node, upload, 0);
+    await waitForCheckpoint(node, upload, 1);
+    isAway = true;
+    await sendAllParts(node, upload, [1, 2, 3]);
+    await until(() => node.errors.length === 3);
+    isAway = false;
+    node.uploads.hasher.forget(upload.session.id);
+    const file = await commitUpload(node, upload);
+    assert.deepEqual(opened, []);
+    await assertOnlyFile(node, upload, file);
+  });
+
   it('uses another checkpoint that was saved while it was reading, even one at the same part', async () => {
     const upload: { it?: Upload } = {};
     const pool = openResumableHashPool({ workers: 1 });

@@ -29,3 +29,12 @@ test('a bitmap has no part outside the file', () => {
   assert.ok(!bitmap.has(-1));
   assert.ok(!bitmap.has(10_000));
 });
+
+test('a bitmap has bits for the parts of the file, and no others', () => {
+  const bitmap = new PartBitmap(9);
+  for (const index of [8, 16, 100, 10_000]) bitmap.add(index);
+  assert.deepEqual(
+    [8, 16, 100, 10_000].map((index) => bitmap.has(index)),
+    [true, false, false, false],
+  );
+});
