@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -296,6 +297,7 @@ function createCopy(): string {
   const done = spawnSync('sh', ['-c', `tar -C "${ROOT}" --null -T "${list}" -cf - | tar -C "${to}" -xf -`]);
   if (done.status !== 0) throw new Error(`the project cannot be copied: ${done.stderr}`);
   linkDependencies(to);
+  linkNativeModule(to);
   return to;
 }
 
@@ -310,4 +312,10 @@ function linkDependencies(copy: string): void {
   for (const name of readdirSync(join(from, '@partway'))) {
     symlinkSync(join(copy, 'packages', name), join(to, '@partway', name));
   }
+}
+
+/** The native module that was built here: Git does not know it, and without it no test would run the code that uses it. */
+function linkNativeModule(copy: string): void {
+  const built = join(ROOT, 'packages/native/build');
+  if (existsSync(built)) symlinkSync(built, join(copy, 'packages/native/build'));
 }
