@@ -44,6 +44,21 @@ describe('the disk store on a full disk', () => {
     }
   });
 
+  it('stores a file of an announced size if exactly that fits', async (t) => {
+    const folder = join(await temporaryFolder(t), 'small');
+    await mkdir(folder);
+    if (!mountDisk(folder, '2m')) return t.skip('needs root and mount, for a small file system of its own');
+    try {
+      const store = await openDiskStore(folder);
+      const bytes = randomBytesOfSize(1536 * 1024);
+      const blob = randomBlobId();
+      await store.put(blob, streamPart(bytes, { index: 0, offset: 0, length: bytes.length }), undefined, bytes.length);
+      assert.deepEqual(new Uint8Array(Buffer.concat(await collect(await store.read(blob)))), bytes);
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  });
+
   for (const code of ['ENOSPC', 'EDQUOT']) {
     it(`returns insufficient_storage for ${code} at any operation`, async (t) => {
       for (const method of ['truncate', 'sync', 'writev', 'datasync'] as const) {
