@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cephSkipReason, startCeph } from '../engines/ceph.ts';
 import { startMigratedPostgres } from '../engines/migrated-postgres.ts';
@@ -76,7 +76,7 @@ interface Accepted {
 const accepted = JSON.parse(readFileSync(new URL('./accepted.json', import.meta.url), 'utf8')) as Accepted[];
 const copies = Array.from({ length: WORKERS }, createCopy);
 process.once('exit', () => {
-  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
+  for (const copy of copies) rmSync(dirname(copy), { recursive: true, force: true });
 });
 
 const wanted = process.argv.slice(2);
