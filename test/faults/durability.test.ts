@@ -26,7 +26,10 @@ describe('bytes first, then the row, then the response', { skip: bytesNotOnDisk 
     // The record of the staged blob is a row of its own that references no session.
     assert.equal(log.shift(), 'insert unreferenced_blobs');
     const { before, rows } = splitAt('create done', log);
-    assert.deepEqual(before, [`truncate ${path}`, `sync ${path}`, `sync ${join(fixture.folder, 'staging')}`]);
+    const [staging, blobs] = [join(fixture.folder, 'staging'), join(fixture.folder, 'blobs')];
+    const file = [`truncate ${path}`, `sync ${path}`, `sync ${staging}`];
+    // And the folders to which it will be moved.
+    assert.deepEqual(before, [...file, `sync ${blobs}`, `sync ${join(blobs, session.staged.blob.slice(0, 2))}`]);
     assert.ok(rows.includes('insert upload_sessions'));
   });
 

@@ -81,6 +81,8 @@ export class Replay {
         return this.#mkdir(call);
       case 'mmap':
         return this.#rejectWritableMapping(call);
+      case 'sendfile':
+        return this.#rejectSendingToFile(call);
       default:
         return this.#rejectUnknown(call);
     }
@@ -191,6 +193,11 @@ export class Replay {
   #rejectWritableMapping(call: SystemCall): boolean {
     const writes = call.args.includes('MAP_SHARED') && call.args.includes('PROT_WRITE');
     return writes ? this.#rejectUnknown(call) : false;
+  }
+
+  /** A download changes no file. */
+  #rejectSendingToFile(call: SystemCall): boolean {
+    return pathOf(call)?.startsWith('socket:') ? false : this.#rejectUnknown(call);
   }
 
   /** The model would be silently wrong otherwise. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, mkdir, rename } from 'node:fs/promises';
+import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { BlobStore, PartRange, StagedBlob } from '../../packages/server/src/storage/blob-store.ts';
@@ -23,15 +23,16 @@ describe('syncs of the disk store', () => {
   it('finishes a completion that was interrupted between the rename and the syncs', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];
-    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
-    const staged = await store.create(randomBlobId(), partLayout(0, PART));
+    const staged = await (await openDiskStore(folder)).create(randomBlobId(), partLayout(0, PART));
     const id = staged.blob;
     const sealedIn = join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4));
     await mkdir(sealedIn, { recursive: true });
     await rename(join(folder, 'staging', id), join(sealedIn, id));
+    // After a restart, it is unknown what was synced.
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
     log.length = 0;
     await store.complete(staged, []);
-    const levels = [folder, join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2)), sealedIn];
+    const levels = [join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2)), sealedIn];
     assert.deepEqual(
       log,
       [...levels, join(folder, 'staging')].map((level) => `sync ${level}`),
@@ -88,19 +89,41 @@ describe('syncs of the disk store', () => {
     log.length = 0;
     const staged = await store.create(randomBlobId(), partLayout(10, PART));
     const path = join(folder, 'staging', staged.blob);
-    assert.deepEqual(log.splice(0), [`truncate ${path}`, `sync ${path}`, `sync ${join(folder, 'staging')}`]);
+    const { blob: id } = staged;
+    const [blobs, ab] = [join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2))];
+    const created = [
+      `truncate ${path}`,
+      `sync ${path}`,
+      `sync ${join(folder, 'staging')}`,
+      `sync ${blobs}`,
+      `sync ${ab}`,
+    ];
+    assert.deepEqual(log.splice(0), created);
     const range = partRanges(staged.layout)[0] as PartRange;
     await store.writePart(staged, range, streamPart(randomBytesOfSize(10), range));
     const written = ['open', 'writev', 'wrote 10', 'datasync', 'close'].map((what) => `${what} ${path}`);
     assert.deepEqual(log.splice(0), written);
     await store.complete(staged, ['']);
+    const both = [join(ab, id.slice(2, 4)), join(folder, 'staging')].map((level) => `sync ${level}`);
+    assert.deepEqual(log.splice(0), both);
+  });
+
+  it('creates and syncs the folders of a file again if somebody has removed them', async (t) => {
+    const folder = await temporaryFolder(t);
+    const log: string[] = [];
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
+    const staged = await store.create(randomBlobId(), partLayout(0, PART));
     const { blob: id } = staged;
-    const levels = [folder, join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2))];
-    const both = [join(folder, 'blobs', id.slice(0, 2), id.slice(2, 4)), join(folder, 'staging')];
+    const [blobs, ab] = [join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2))];
+    await rm(blobs, { recursive: true });
+    log.length = 0;
+    await store.complete(staged, []);
+    const levels = [folder, blobs, ab, join(ab, id.slice(2, 4)), join(folder, 'staging')];
     assert.deepEqual(
-      log.splice(0),
-      [...levels, ...both].map((level) => `sync ${level}`),
+      log,
+      levels.map((level) => `sync ${level}`),
     );
+    await access(join(ab, id.slice(2, 4), id));
   });
 
   it('uses one handle and few syncs for concurrent writers of a file', async (t) => {

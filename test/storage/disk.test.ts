@@ -186,6 +186,7 @@ describe('the disk store, on its disk,', () => {
     await store.writePart(staged, range, streamPart(bytes, range));
     const id = staged.blob;
     // A file in place of the blob's folder.
+    await rm(join(folder, 'blobs', id.slice(0, 2)), { recursive: true });
     await writeFile(join(folder, 'blobs', id.slice(0, 2)), '');
     await assert.rejects(store.complete(staged, ['']), { code: 'ENOTDIR' });
     await rm(join(folder, 'blobs', id.slice(0, 2)));

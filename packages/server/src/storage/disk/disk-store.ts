@@ -66,6 +66,8 @@ class DiskStore implements BlobStore {
     // Before the reservation, because only the file system knows the maximum size of a file.
     await this.#files.allocate(path, layout.fileSize);
     try {
+      // The folder that the file will be moved to is created now, so that the upload has less to wait for at its end.
+      await this.#files.ensureFolder(dirname(this.#blobPath(blob)), this.#root);
       await this.#space.reserve(blob, layout.fileSize);
     } catch (error) {
       await this.#files.removeFile(path);

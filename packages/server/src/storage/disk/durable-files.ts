@@ -2,6 +2,7 @@ import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promise
 import { dirname } from 'node:path';
 import type { FileRange, Native, NativeHash } from '@partway/native/native';
 import type { Sha1 } from '@partway/protocol/ids';
+import { LRUCache } from 'lru-cache';
 import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
 import type { FileHash, IncomingBody, PartVerification } from '../blob-store.ts';
@@ -19,6 +20,9 @@ export type DurableFile = VectorFile &
 
 /** Opens a file or folder. This is `open` from node:fs/promises, unless a test injects faults. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
+
+/** Folders that are remembered as synced. Enough for every upload in progress to need no sync of its folders at the end. */
+const MAX_DURABLE_FOLDERS = 20_000;
 
 interface DurableFilesOptions {
   /** Limits how much memory the bodies of all writers together can use. Defaults to 32 MiB. */
@@ -43,6 +47,8 @@ export class DurableFiles {
   /** Writes, hashes and sends files. */
   readonly native: Native | undefined;
   readonly #shared = new Map<string, SharedFile>();
+  /** Folders whose names survive a power cut, because this process has synced them. */
+  readonly #durableFolders = new LRUCache<string, true>({ max: MAX_DURABLE_FOLDERS });
 
   constructor({ budget = new ByteBudget(), openFile = open, native }: DurableFilesOptions = {}) {
     this.#budget = budget;
@@ -167,7 +173,15 @@ export class DurableFiles {
   async moveDurably(from: string, to: string, { base, readOnly }: { base: string; readOnly: boolean }): Promise<void> {
     if (readOnly) await mapErrors(chmod(from, 0o400));
     await this.ensureFolder(dirname(to), base);
-    await mapErrors(rename(from, to));
+    try {
+      await mapErrors(rename(from, to));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // Somebody may have removed the folder since it was synced.
+      this.#durableFolders.clear();
+      await this.ensureFolder(dirname(to), base);
+      await mapErrors(rename(from, to));
+    }
     this.#shared.get(from)?.fail(new FileMissingError(`${from} was moved during a write.`));
     await this.syncMove(from, to);
   }
@@ -184,15 +198,19 @@ export class DurableFiles {
     this.#shared.get(path)?.fail(new FileMissingError(`${path} was removed during a write.`));
   }
 
-  /** Creates `folder` and missing folders above it, down from `base`, which exists. Syncs every level, even existing ones. */
+  /**
+   * Creates `folder` and missing folders above it, down from `base`, which exists. Syncs every level, even existing ones,
+   * unless this process has done so before.
+   */
   async ensureFolder(folder: string, base: string): Promise<void> {
-    if (folder === base) return;
+    if (folder === base || this.#durableFolders.has(folder)) return;
     await this.ensureFolder(dirname(folder), base);
     await mapErrors(mkdir(folder, 0o700)).catch((error: unknown) => {
       if (errorCode(error) !== 'EEXIST') throw error;
     });
     // Another call might have created it just now and not have synced it yet.
     await this.syncFolder(dirname(folder));
+    this.#durableFolders.set(folder, true);
   }
 
   /** Resolves once the names in `folder` survive a power cut. */
