@@ -14,8 +14,20 @@ export interface FileRange {
   length: number;
 }
 
+/** The state of an unfinished SHA-1, as FIPS 180-4 describes it. */
+export interface Sha1State {
+  /** The five words of the hash value. */
+  words: Uint32Array;
+  /** The number of bytes so far. */
+  length: bigint;
+  /** The last block. Its first `length % 64` bytes are used. */
+  tail: Uint8Array;
+}
+
 const HASH_BYTES = 96;
+const WORDS = 5;
 const LENGTH_OFFSET = 24;
+const TAIL_OFFSET = 32;
 /** What a job returns if the file or connection has fewer bytes than it should have. */
 const ENDED_EARLY = -1;
 
@@ -106,6 +118,24 @@ export class Native {
   /** A copy that can be continued independently. */
   copy(hash: NativeHash): NativeHash {
     return hash.slice() as NativeHash;
+  }
+
+  /** The state of a hash, for another process or machine. */
+  save(hash: NativeHash): Sha1State {
+    return {
+      words: new Uint32Array(hash.buffer, 0, WORDS).slice(),
+      length: new BigUint64Array(hash.buffer, LENGTH_OFFSET, 1)[0] as bigint,
+      tail: hash.slice(TAIL_OFFSET),
+    };
+  }
+
+  /** Continues from a state. */
+  load({ words, length, tail }: Sha1State): NativeHash {
+    const hash = this.createHash();
+    new Uint32Array(hash.buffer, 0, WORDS).set(words);
+    new BigUint64Array(hash.buffer, LENGTH_OFFSET, 1)[0] = length;
+    hash.set(tail.subarray(0, HASH_BYTES - TAIL_OFFSET), TAIL_OFFSET);
+    return hash;
   }
 
   /** Starts a hash. */

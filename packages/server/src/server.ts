@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Native } from '@partway/native/native';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config/config.ts';
@@ -71,10 +72,16 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
     url: getUrl(app, config),
     dataFolder,
     developerToken,
-    hashing: native?.describe() ?? 'Node.js',
+    hashing: describeHashing(config, native),
     checked,
     stop,
   };
+}
+
+/** S3 gets parts that were hashed while they passed through the main thread. */
+function describeHashing({ storage }: Config, native: Native | undefined): string {
+  if (native === undefined) return 'Node.js';
+  return storage.kind === 'disk' ? native.describe() : `Node.js (parts), ${native.describe()} (whole files)`;
 }
 
 /** Waits for requests in progress, but no longer than `grace`; then closes their connections. */

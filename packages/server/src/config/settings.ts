@@ -198,7 +198,7 @@ export const SETTINGS = [
   {
     env: 'PARTWAY_NATIVE',
     value: 'off|chunks|fd',
-    help: 'what native threads do with parts for the disk: receive, write and hash them (fd), write and hash them (chunks), or nothing (off)',
+    help: 'what native threads do: also receive parts and send downloads (fd), only write and hash (chunks), or nothing (off)',
     default: 'fd',
   },
   {

@@ -2,27 +2,21 @@ import type { Worker } from 'node:worker_threads';
 import type { Sha1 } from '@partway/protocol/ids';
 import type { LocalPart } from '../storage/blob-store.ts';
 import { EMPTY_SHA1 } from './crypto-lane.ts';
+import type { HashState } from './hash-state.ts';
 import { HashWorker, startWorker } from './worker.ts';
 
 export { DigestStateUnusableError } from './errors.ts';
-
-declare const brand: unique symbol;
-/** The state of an unfinished SHA-1: 96 bytes as base64. Any process with the same build can continue from it. */
-export type HashState = string & { readonly [brand]: 'DigestState' };
+export type { HashState } from './hash-state.ts';
 
 export type ResumableHashJob =
   | { kind: 'extend'; state: HashState | undefined; bytes: LocalPart | Uint8Array }
   | { kind: 'finish'; state: HashState };
 
-/**
- * SHA-1 with a state that can be stored in a database row, so that another process can continue. Computed by hash-wasm in
- * worker threads, at half the speed of node:crypto, which cannot export its state. Workers keep no state, so each of them
- * can do any job.
- */
+/** SHA-1 with a state that can be stored in a database row, so that another process can continue. */
 export interface ResumableHashPool {
   /**
    * The state after adding `bytes`. An undefined `state` starts a new hash. If `bytes` is an array, its whole buffer
-   * belongs to the worker from then on. Rejects with `DigestStateUnusableError`, with the system's error or "ended early" if
+   * belongs to the pool from then on. Rejects with `DigestStateUnusableError`, with the system's error or "ended early" if
    * a file does not have the bytes, and with `DigestWorkerLostError`. `state` can be used again after an error.
    */
   extend(state: HashState | undefined, bytes: LocalPart | Uint8Array): Promise<HashState>;
@@ -40,7 +34,10 @@ interface ResumableHashPoolOptions {
   start?: () => Worker;
 }
 
-/** Starts the workers. They keep the process running only while a call is pending. */
+/**
+ * Computes the hashes with hash-wasm in worker threads, at half the speed of node:crypto, which cannot export its state.
+ * Workers keep no state, so each of them can do any job. They keep the process running only while a call is pending.
+ */
 export function openResumableHashPool({
   workers,
   start = startResumableWorker,

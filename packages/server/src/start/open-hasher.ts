@@ -5,6 +5,7 @@ import { PostgresListener } from '../database/postgres/listener.ts';
 import { DATABASE_NOW } from '../database/time.ts';
 import { openCryptoHashPool } from '../hash-workers/crypto-pool.ts';
 import { openNativeHashPool } from '../hash-workers/native-pool.ts';
+import { openNativeResumablePool } from '../hash-workers/native-resumable-pool.ts';
 import { openResumableHashPool } from '../hash-workers/resumable-pool.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { DistributedHasher } from '../uploads/hashing/distributed.ts';
@@ -28,7 +29,7 @@ interface HasherOptions {
   canReadParts: boolean;
   /** URL of the PostgreSQL database that the nodes share; undefined for SQLite. */
   url: string | undefined;
-  /** Hashes files on a local disk. Without it, worker threads do. */
+  /** Hashes whole files. Without it, worker threads do. */
   native?: Native | undefined;
   /** Number of worker threads that hash whole files. */
   threads: number;
@@ -61,7 +62,7 @@ export function openHasher(
       close: () => digests.close(),
     };
   }
-  const digests = openResumableHashPool({ workers: threads });
+  const digests = native === undefined ? openResumableHashPool({ workers: threads }) : openNativeResumablePool(native);
   const listener =
     url === undefined ? undefined : new PostgresListener(url, { onError: (error) => onError(undefined, error) });
   const messages = listener && new NodeMessages(db, listener);

@@ -21,7 +21,7 @@ export interface Resources {
   /** Database connections of their own, for background jobs and health checks, so that requests cannot delay them. */
   aside: Kysely<Tables>;
   store: OpenedStorage;
-  /** The native module. Undefined if it is off, cannot be used on this machine, or has nothing to do. */
+  /** The native module. Undefined if it is off, or cannot be used on this machine. */
   native: Native | undefined;
   developerToken: string;
   signingKey: Buffer;
@@ -49,7 +49,7 @@ export async function openResources(
   const aside = await openSeparateConnections({ url }, db);
   opened.defer(() => aside.destroy());
   const budget = new ByteBudget(config.bufferBytes);
-  const native = config.storage.kind === 'disk' ? openNativeModule(config, log) : undefined;
+  const native = openNativeModule(config, log);
   const files = new DurableFiles({ budget, native });
   // Otherwise, a power cut after the first upload could lose the whole folder, whose name was never synced.
   await syncNamesAbove(folder.path);
