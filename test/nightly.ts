@@ -17,6 +17,11 @@ const RUNS: readonly LongRun[] = [
     env: { PARTWAY_TEST_FUZZ: '1000000' },
   },
   {
+    name: 'fuzz-parts',
+    command: ['npm', 'test', '--', '--test-timeout=36000000', 'test/fuzz/parts.test.ts'],
+    env: { PARTWAY_TEST_UPLOADS: '2000' },
+  },
+  {
     name: 'power-cut',
     command: ['npm', 'run', 'test:powercut'],
     env: { PARTWAY_TEST_STATES: '10000' },
