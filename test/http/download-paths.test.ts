@@ -101,6 +101,19 @@ for (const path of ['fd', 'chunks', 'off']) {
       connection.socket.destroy();
     });
 
+    test('of clients that disconnect leave no warning in the log, and no file open', { skip: noOpenFiles }, async () => {
+      for (let n = 0; n < 20; n++) {
+        const connection = await RawConnection.open(server);
+        connection.socket.pause();
+        await connection.send([get(), get()].join(''));
+        await until(() => countOpenBlobs(server.pid) > 0);
+        if (n % 2 === 0) connection.socket.destroy();
+        else connection.socket.resetAndDestroy();
+        await until(() => countOpenBlobs(server.pid) === 0);
+      }
+      assert.doesNotMatch(server.stderr(), /"level":[4-6]0/);
+    });
+
     test('that are in progress end with the server', { skip: noOpenFiles }, async () => {
       await using server = await startServer({ env: { ...env, PARTWAY_SHUTDOWN_GRACE: '300ms' } });
       const id = await uploadFile(server);

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { BlobStream, SocketTransfer } from '../../storage/blob-store.ts';
+import { errorCode } from '../../util/system-error.ts';
 import { getHandle, type SocketHandle } from './node-internals.ts';
 
 /** The body of a smaller response is sent by Node.js, together with its headers. */
@@ -63,7 +64,7 @@ export class BlobResponse extends Readable {
         this.push(null);
         this.resume();
       },
-      (error: Error) => this.destroy(error),
+      (error: Error) => this.destroy(isDisconnect(error) ? disconnectError(error) : error),
     );
     return target;
   }
@@ -89,7 +90,7 @@ export class BlobResponse extends Readable {
     response.flushHeaders();
     // The headers have to be sent before the bytes.
     if (socket.writableLength > 0) await write(socket, '');
-    if (socket.destroyed || this.destroyed) throw new Error('The connection was closed.');
+    if (socket.destroyed || this.destroyed) throw disconnectError();
     const transfer = this.#bytes.sendTo(handle);
     if (transfer === undefined) return false;
     const counts = sentTo.get(socket) ?? { past: 0, current: undefined };
@@ -103,6 +104,24 @@ export class BlobResponse extends Readable {
     }
     return true;
   }
+}
+
+/** The errors of a connection that the client has closed. */
+const DISCONNECTS: ReadonlySet<unknown> = new Set([
+  'EPIPE',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'ECANCELED',
+  'ERR_STREAM_DESTROYED',
+]);
+
+function isDisconnect(error: Error): boolean {
+  return DISCONNECTS.has(errorCode(error));
+}
+
+/** Fastify knows this code, and does not log a warning: clients may disconnect. */
+function disconnectError(cause?: Error): Error {
+  return Object.assign(new Error('The client disconnected.', { cause }), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
 /** Resolves when the system has accepted the bytes, so that their memory can be used again. */
