@@ -8,7 +8,7 @@ import { readConfig } from '../../packages/server/src/config/config.ts';
 import { startServer } from '../../packages/server/src/server.ts';
 import { Api } from '../support/api.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { storageSettings } from '../support/storage.ts';
+import { bytesNotOnDisk, storageSettings } from '../support/storage.ts';
 import { onlySqlite } from '../support/test-database.ts';
 import { until } from '../support/until.ts';
 
@@ -86,6 +86,8 @@ for (const nth of [1, 2, 3]) {
       PARTWAY_TOKEN: TOKEN,
       PARTWAY_LISTEN: '127.0.0.1:0',
       PARTWAY_LOG: 'silent',
+      // With the native module, a server on S3 starts only two threads.
+      ...(bytesNotOnDisk && { PARTWAY_NATIVE: 'off' }),
       ...storageSettings(dataFolder),
     };
     try {
