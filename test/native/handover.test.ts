@@ -98,3 +98,12 @@ test('connections are not handed over if that is off, over TLS, without the modu
   }
   assert.deepEqual(readdirSync(dataFolder), ['module']);
 });
+
+test('a server whose data folder cannot be written keeps running without handing over connections', {
+  skip: noNative,
+}, async () => {
+  const dataFolder = join(deleteAtExit(mkdtempSync(join(tmpdir(), 'partway-handover-'))), 'missing');
+  const handover = openHandover({ native: 'fd', tls: undefined }, { native: testNative as Native, dataFolder }, silent);
+  await handover.check();
+  assert.equal(handover.isOn, false);
+});

@@ -22,9 +22,17 @@ const TIMEOUT_MILLIS = 5_000;
  * @returns The problem, if there is one.
  */
 export async function findHandoverProblem(native: Native, folder: string): Promise<string | undefined> {
-  const path = join(folder, `handover-test-${process.pid}`);
-  const file = await open(path, 'wx+', 0o600);
-  await rm(path);
+  try {
+    const path = join(folder, `handover-test-${process.pid}`);
+    await using file = await open(path, 'wx+', 0o600);
+    await rm(path);
+    return await testWith(native, file);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+async function testWith(native: Native, file: FileHandle): Promise<string | undefined> {
   let failure: unknown;
   const server = createTestServer(native, file, (error) => {
     failure = error;
@@ -34,11 +42,10 @@ export async function findHandoverProblem(native: Native, folder: string): Promi
     const { port } = server.address() as AddressInfo;
     return await withTimeout(tryHandover(port), TIMEOUT_MILLIS, () => 'there was no response');
   } catch (error) {
-    return String(failure ?? error);
+    throw failure ?? error;
   } finally {
     server.close();
     server.closeAllConnections();
-    await file.close();
   }
 }
 
