@@ -9,8 +9,8 @@ interface Manifest {
 
 /**
  * The licenses of the packages that are bundled, as they require.
- * @param inputs Paths of the bundled files, relative to the root of the project.
- * @throws If a package has no license in its manifest, or neither a file with its text nor a license that needs none.
+ * @param inputs Paths of the bundled files, relative to the current folder.
+ * @throws If a package has no license in its manifest, or its text is neither in a file nor in the README.
  */
 export function collectLicenses(inputs: readonly string[]): string {
   const folders = new Set<string>();

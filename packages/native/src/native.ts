@@ -179,8 +179,8 @@ export class Native {
 
   /**
    * Receives `length` bytes from a connection, not one more, writes them to a file at `position`, and adds them to the
-   * hash, if there is one. Nothing else may read from the connection meanwhile. The job has a copy of the descriptor of the connection, so
-   * closing that does not end the job.
+   * hash, if there is one. Nothing else may read from the connection meanwhile. The job has a copy of the descriptor of the
+   * connection, so closing that does not end the job.
    * @param second As for `write`.
    */
   receive(socket: { fd: number }, file: FileRange, hash?: NativeHash, second?: NativeHash): Transfer {

@@ -8,6 +8,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { ByteBudget } from '../storage/byte-budget.ts';
 import { openDiskStore } from '../storage/disk/disk-store.ts';
 import type { DurableFiles } from '../storage/disk/durable-files.ts';
+import { Spool } from '../storage/spool/spool.ts';
 
 export interface OpenedStorage {
   blobs: BlobStore;
@@ -33,10 +34,7 @@ export async function openStorage(
 
 /** Loads the AWS SDK only if it is used, because it takes time and memory. */
 async function openS3(storage: S3Storage, spoolFolder: string, budget: ByteBudget): Promise<OpenedStorage> {
-  const [{ Spool }, { openS3Store }] = await Promise.all([
-    import('../storage/spool/spool.ts'),
-    import('../storage/s3/open-s3-store.ts'),
-  ]);
+  const { openS3Store } = await import('../storage/s3/open-s3-store.ts');
   return openS3Store(storage, await Spool.open({ folder: spoolFolder, size: storage.spoolSize, budget }));
 }
 

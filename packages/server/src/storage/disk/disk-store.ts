@@ -153,8 +153,8 @@ class DiskStore implements BlobStore {
   async read(blob: BlobId, range?: ByteRange): Promise<BlobStream> {
     const file = await open(this.#blobPath(blob), 'r');
     try {
-      const whole = { first: 0, last: (await file.stat()).size - 1 };
-      return new FileReader(file, range ?? whole, { budget: this.#readAhead, native: this.#files.native });
+      const place = range ?? { first: 0, last: (await file.stat()).size - 1 };
+      return new FileReader(file, place, { budget: this.#readAhead, native: this.#files.native });
     } catch (error) {
       await file.close();
       throw error;
