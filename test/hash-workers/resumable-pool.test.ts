@@ -26,23 +26,23 @@ const POOLS: { name: string; skip: string | false; open: (workers: number) => Re
   { name: 'the native module', skip: noNative, open: () => openNativeResumablePool(testNative as Native) },
 ];
 
+const bytes = randomBytes(3 * MIB + 7);
+let folder: string;
+let path: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'partway-saved-digest-'));
+  path = join(folder, 'file');
+  await writeFile(path, bytes);
+});
+after(() => rm(folder, { recursive: true }));
+
+const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
+
 for (const { name, skip, open: openPool } of POOLS) {
   describe(`resumable hashes of ${name}`, { skip }, () => {
     const withDigests = (body: (digests: ResumableHashPool) => Promise<void>, workers = 1) =>
       useDigests(openPool(workers), body);
-    const bytes = randomBytes(3 * MIB + 7);
-    let folder: string;
-    let path: string;
-
-    before(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'partway-saved-digest-'));
-      path = join(folder, 'file');
-      await writeFile(path, bytes);
-    });
-    after(() => rm(folder, { recursive: true }));
-
-    const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
-
     it('continue in another pool from any position, with a text of 128 characters', async () => {
       let state: HashState | undefined;
       let from = 0;
@@ -113,26 +113,13 @@ for (const { name, skip, open: openPool } of POOLS) {
 }
 
 describe(`resumable hashes (seed ${SEED})`, () => {
-  const bytes = randomBytes(MIB);
-  let folder: string;
-  let path: string;
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'partway-saved-digest-'));
-    path = join(folder, 'file');
-    await writeFile(path, bytes);
-  });
-  after(() => rm(folder, { recursive: true }));
-
-  const local = (from: number, to: number) => ({ path, offset: from, length: to - from });
-
   it('of both kinds have the same states, so that nodes with and without the module continue each other', {
     skip: noNative,
   }, async () => {
     const pools = POOLS.map(({ open }) => open(1));
     const random = seededRandom(SEED);
     for (let n = 0; n < 300; n++) {
-      const cuts = Array.from({ length: 4 }, () => random.below(n < 100 ? 300 : bytes.length)).sort((a, b) => a - b);
+      const cuts = Array.from({ length: 4 }, () => random.below(n < 100 ? 300 : MIB)).sort((a, b) => a - b);
       const [own, others] = [pools[n % 2], pools[(n + 1) % 2]] as [ResumableHashPool, ResumableHashPool];
       let state: HashState | undefined;
       let same: HashState | undefined;

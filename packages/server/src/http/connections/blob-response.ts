@@ -1,20 +1,20 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { BlobStream, SocketTransfer } from '../../storage/blob-store.ts';
+import type { BlobStream } from '../../storage/blob-store.ts';
 import { errorCode } from '../../util/system-error.ts';
 import { getHandle, type SocketHandle } from './node-internals.ts';
+import { TransferCounts } from './transfer-counts.ts';
 
 /** The body of a smaller response is sent by Node.js, together with its headers. */
 const MIN_HANDED_OVER = 256 * 1024;
 
 /** Bytes that were sent to connections without Node.js. */
-const sentTo = new WeakMap<Socket, { past: number; current: SocketTransfer | undefined }>();
+const sent = new TransferCounts();
 
 /** Counts the bytes that the system has accepted for a connection, from Node.js or not. */
 export function countBytesSent(socket: Socket): number {
-  const { past = 0, current } = sentTo.get(socket) ?? {};
-  return countBytesWritten(socket) + past + (current?.moved ?? 0);
+  return countBytesWritten(socket) + sent.total(socket);
 }
 
 /**
@@ -31,7 +31,7 @@ function countBytesWritten(socket: Socket): number {
 
 /** Whether the system accepts no more bytes until the client reads. */
 export function isWaitingForReader(socket: Socket): boolean {
-  return sentTo.get(socket)?.current?.isWaiting ?? socket.writableLength > 0;
+  return sent.current(socket)?.isWaiting ?? socket.writableLength > 0;
 }
 
 interface BlobResponseOptions {
@@ -93,14 +93,11 @@ export class BlobResponse extends Readable {
     if (socket.destroyed || this.destroyed) throw disconnectError();
     const transfer = this.#bytes.sendTo(handle);
     if (transfer === undefined) return false;
-    const counts = sentTo.get(socket) ?? { past: 0, current: undefined };
-    counts.current = transfer;
-    sentTo.set(socket, counts);
+    sent.start(socket, transfer);
     try {
       await transfer.done;
     } finally {
-      counts.past += transfer.moved;
-      counts.current = undefined;
+      sent.end(socket);
     }
     return true;
   }

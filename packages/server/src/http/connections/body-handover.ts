@@ -4,23 +4,23 @@ import { setImmediate } from 'node:timers/promises';
 import type { SocketBody, SocketTransfer } from '../../storage/blob-store.ts';
 import { ClientGoneError } from './disconnects.ts';
 import { bodyCallback, getHandle, getParser, type HttpParser, type SocketHandle } from './node-internals.ts';
+import { TransferCounts } from './transfer-counts.ts';
 
 /** Bytes that were received from connections without Node.js. */
-const receivedBy = new WeakMap<Socket, { past: number; current: SocketTransfer | undefined }>();
+const received = new TransferCounts();
 
 /** Stands for bytes that the HTTP parser has to skip. It only counts them, so this memory is never read. */
 const SKIPPED = Buffer.allocUnsafeSlow(1024 * 1024);
 
 /** Counts the bytes received from a connection, by Node.js or not. */
 export function countBytesReceived(socket: Socket): number {
-  const { past = 0, current } = receivedBy.get(socket) ?? {};
-  return socket.bytesRead + past + (current?.moved ?? 0);
+  return socket.bytesRead + received.total(socket);
 }
 
 /** Whether the server has received everything that the client has sent, so that the client has to send more. */
 export function isWaitingForClient(request: IncomingMessage): boolean {
   if (request.complete) return false;
-  const current = receivedBy.get(request.socket)?.current;
+  const current = received.current(request.socket);
   return current === undefined ? request.readableLength < request.readableHighWaterMark : current.isWaiting;
 }
 
@@ -79,24 +79,17 @@ class HandedOverBody implements SocketBody {
   }
 
   follow(transfer: SocketTransfer): void {
-    const counts = receivedBy.get(this.#request.socket) ?? { past: 0, current: undefined };
-    counts.current = transfer;
-    receivedBy.set(this.#request.socket, counts);
+    received.start(this.#request.socket, transfer);
   }
 
   release(): void {
     const { socket } = this.#request;
-    const counts = receivedBy.get(socket);
-    const received = counts?.current?.moved ?? 0;
-    if (counts !== undefined) {
-      counts.past += received;
-      counts.current = undefined;
-    }
+    const missed = received.end(socket);
     // Removes the function that hides the handle's own.
     delete (this.#handle as Partial<SocketHandle>).readStart;
     if (socket.destroyed || getHandle(socket) !== this.#handle) return;
     try {
-      skipBytes(this.#parser, received);
+      skipBytes(this.#parser, missed);
     } catch (error) {
       // What follows on this connection could be taken for a request.
       socket.destroy();
