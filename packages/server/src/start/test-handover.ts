@@ -5,8 +5,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import type { Native } from '@partway/native/native';
-import { BlobResponse } from '../http/connections/blob-response.ts';
 import { handOverBody } from '../http/connections/body-handover.ts';
+import { FileResponse } from '../http/connections/file-response.ts';
 import { ByteBudget } from '../storage/byte-budget.ts';
 import { FileReader } from '../storage/disk/file-reader.ts';
 import { receiveInPlace } from '../storage/disk/receive-in-place.ts';
@@ -70,7 +70,7 @@ async function sendFile(native: Native, { fd }: FileHandle, response: ServerResp
   const file = await open(`/proc/self/fd/${fd}`, 'r');
   const bytes = new FileReader(file, { first: 0, last: BODY_BYTES - 1 }, { budget: new ByteBudget(0), native });
   response.setHeader('content-length', BODY_BYTES);
-  new BlobResponse(bytes, { length: BODY_BYTES, canHandOver: true }).pipe(response);
+  new FileResponse(bytes, { length: BODY_BYTES, canHandOver: true }).pipe(response);
 }
 
 async function tryHandover(port: number): Promise<string | undefined> {

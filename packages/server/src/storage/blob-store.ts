@@ -118,16 +118,16 @@ export interface SendingTransfer extends SocketTransfer {
   cancel(): void;
 }
 
-/** The bytes of a blob, or of a range of it. A reader that stops early destroys it. */
-export interface BlobStream extends Readable {
+/** The bytes of a blob that is a file on this machine. */
+export interface FileStream extends Readable {
   /**
    * Sends the bytes to a connection, in place of reading them. They do not pass through JavaScript. Undefined if that is not
    * possible. Ends early if this is destroyed.
    */
-  sendTo?(connection: { fd: number }): SendingTransfer | undefined;
+  sendTo(connection: { fd: number }): SendingTransfer | undefined;
 
   /** Iterates over the bytes in a buffer that is used again: each view is valid until the next one is requested. */
-  views?(): AsyncIterable<Uint8Array>;
+  views(): AsyncIterable<Uint8Array>;
 }
 
 /** What a store verifies while it writes a part, if `verifiesParts` is true. */
@@ -211,8 +211,8 @@ export interface BlobStore {
    */
   put(blob: BlobId, body: AsyncIterable<Uint8Array>, by?: UserId, announced?: number): Promise<void>;
 
-  /** Reads a complete blob, or a range of it. */
-  read(blob: BlobId, range?: ByteRange): Promise<BlobStream>;
+  /** Reads a complete blob, or a range of it. A caller that stops early destroys the stream. */
+  read(blob: BlobId, range?: ByteRange): Promise<Readable | FileStream>;
 
   /** Removes a complete blob, or a staged blob even if it has been completed. Idempotent; a missing blob is no error. */
   remove(target: BlobId | StagedBlob): Promise<void>;
@@ -248,4 +248,8 @@ export const BLOB_ID: RegExp = /^[0-9a-f]{32}$/;
 export function checkBlobId(blob: BlobId): string {
   if (!BLOB_ID.test(blob)) throw new TypeError('A blob ID must have 32 lowercase hex digits.');
   return blob;
+}
+
+export function isFileStream(bytes: Readable): bytes is FileStream {
+  return 'sendTo' in bytes;
 }

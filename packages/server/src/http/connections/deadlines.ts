@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { countBytesSent, isWaitingForReader } from './blob-response.ts';
 import { countBytesReceived, isWaitingForClient } from './body-handover.ts';
 import { findDisconnected } from './disconnects.ts';
+import { countBytesSent, isWaitingForReader } from './file-response.ts';
 import { TcpTable } from './tcp-table.ts';
 
 /** The maximum of a body that can be read together with the headers. */

@@ -8,11 +8,11 @@ import { hasLaterVersionInSecond } from '../../files/blobs.ts';
 import type { FileContext } from '../../files/context.ts';
 import { type Download, getDownload } from '../../files/get-item.ts';
 import { assertUnlocked } from '../../files/locks.ts';
-import type { ByteRange } from '../../storage/blob-store.ts';
+import { type ByteRange, isFileStream } from '../../storage/blob-store.ts';
 import { isStillGood } from '../../time/clock.ts';
 import { getOrigin } from '../addresses.ts';
 import { ApiError } from '../api-error.ts';
-import { BlobResponse } from '../connections/blob-response.ts';
+import { FileResponse } from '../connections/file-response.ts';
 import { getCaller } from '../hooks/authenticate.ts';
 import { bearerPolicy } from '../hooks/scopes.ts';
 import { parseRange } from '../request/byte-range.ts';
@@ -116,8 +116,10 @@ async function sendContent(
   if (range !== undefined) {
     reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${version.size}`);
   }
+  reply.headers(headers);
   // Fastify destroys the stream if the client disconnects.
-  return reply.headers(headers).send(bytes && new BlobResponse(bytes, { length, canHandOver: settings.handover.isOn }));
+  if (bytes === undefined || !isFileStream(bytes)) return reply.send(bytes);
+  return reply.send(new FileResponse(bytes, { length, canHandOver: settings.handover.isOn }));
 }
 
 function createValidators(db: FileContext['db'], version: VersionRow): Validators {

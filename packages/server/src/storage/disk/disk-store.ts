@@ -5,10 +5,10 @@ import { errorCode, isNotFound } from '../../util/system-error.ts';
 import {
   BLOB_ID,
   type BlobStore,
-  type BlobStream,
   type BodySource,
   type ByteRange,
   checkBlobId,
+  type FileStream,
   type FoundBlob,
   type IncomingBody,
   type LocalPart,
@@ -150,7 +150,7 @@ class DiskStore implements BlobStore {
     }
   }
 
-  async read(blob: BlobId, range?: ByteRange): Promise<BlobStream> {
+  async read(blob: BlobId, range?: ByteRange): Promise<FileStream> {
     const file = await open(this.#blobPath(blob), 'r');
     try {
       const place = range ?? { first: 0, last: (await file.stat()).size - 1 };

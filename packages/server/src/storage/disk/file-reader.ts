@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Native } from '@partway/native/native';
-import type { BlobStream, ByteRange, SendingTransfer } from '../blob-store.ts';
+import type { ByteRange, FileStream, SendingTransfer } from '../blob-store.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 
 /** The size of one read from the disk. 64 KiB costs twice the CPU time, and 1 MiB saves nothing more. */
@@ -20,7 +20,7 @@ interface FileReaderOptions {
  * Reads a range of a file. Does not read ahead of its consumer. Reserves its buffer from `budget`, or uses 16 KiB if the
  * budget is used up. Closes the file when it ends or is destroyed.
  */
-export class FileReader extends Readable implements BlobStream {
+export class FileReader extends Readable implements FileStream {
   readonly #file: FileHandle;
   readonly #budget: ByteBudget;
   readonly #native: Native | undefined;

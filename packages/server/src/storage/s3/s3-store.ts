@@ -1,7 +1,7 @@
+import type { Readable } from 'node:stream';
 import type { BlobId, Millis, UserId } from '@partway/protocol/ids';
 import {
   type BlobStore,
-  type BlobStream,
   type BodySource,
   type ByteRange,
   type FoundBlob,
@@ -116,7 +116,7 @@ export class S3Store implements BlobStore {
     await mapErrors(putObject({ spool: this.#spool, ...this.#objectsAndUploads, by }, this.#keys.blobKey(blob), body));
   }
 
-  async read(blob: BlobId, range?: ByteRange): Promise<BlobStream> {
+  async read(blob: BlobId, range?: ByteRange): Promise<Readable> {
     return mapErrors(openObject(this.#objects, this.#keys.blobKey(blob), range));
   }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { BlobStream } from '../../storage/blob-store.ts';
+import type { FileStream } from '../../storage/blob-store.ts';
 import { errorCode } from '../../util/system-error.ts';
 import { getHandle, type SocketHandle } from './node-internals.ts';
 import { TransferCounts } from './transfer-counts.ts';
@@ -34,7 +34,7 @@ export function isWaitingForReader(socket: Socket): boolean {
   return sent.current(socket)?.isWaiting ?? socket.writableLength > 0;
 }
 
-interface BlobResponseOptions {
+interface FileResponseOptions {
   /** The number of bytes, as in the response's Content-Length. */
   length: number;
   /** Whether the store may send the bytes to the connection. */
@@ -42,14 +42,14 @@ interface BlobResponseOptions {
 }
 
 /**
- * The bytes of a blob as the body of a response with a Content-Length. It is piped to the response like any stream, but the
+ * The bytes of a file as the body of a response with a Content-Length. It is piped to the response like any stream, but the
  * bytes do not pass through it: the store sends them to the connection, or they are written from a single buffer.
  */
-export class BlobResponse extends Readable {
-  readonly #bytes: BlobStream;
-  readonly #options: BlobResponseOptions;
+export class FileResponse extends Readable {
+  readonly #bytes: FileStream;
+  readonly #options: FileResponseOptions;
 
-  constructor(bytes: BlobStream, options: BlobResponseOptions) {
+  constructor(bytes: FileStream, options: FileResponseOptions) {
     super();
     this.#bytes = bytes;
     this.#options = options;
@@ -81,12 +81,11 @@ export class BlobResponse extends Readable {
     const { socket } = response;
     const handle = canHandOver && length >= MIN_HANDED_OVER && socket !== null && getHandle(socket);
     if (handle && (await this.#sendNatively(response, socket, handle))) return;
-    for await (const view of this.#bytes.views?.() ?? this.#bytes) await write(response, view);
+    for await (const view of this.#bytes.views()) await write(response, view);
   }
 
-  /** Returns false, without having sent anything, if the store cannot send the bytes. */
+  /** Returns false, without having sent any of the bytes, if the store cannot send them. */
   async #sendNatively(response: ServerResponse, socket: Socket, handle: SocketHandle): Promise<boolean> {
-    if (this.#bytes.sendTo === undefined) return false;
     response.flushHeaders();
     // The headers have to be sent before the bytes.
     if (socket.writableLength > 0) await write(socket, '');
