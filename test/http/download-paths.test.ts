@@ -101,7 +101,9 @@ for (const path of ['fd', 'chunks', 'off']) {
       connection.socket.destroy();
     });
 
-    test('of clients that disconnect leave no warning in the log, and no file open', { skip: noOpenFiles }, async () => {
+    test('of clients that disconnect leave no warning in the log, and no file open', {
+      skip: noOpenFiles,
+    }, async () => {
       for (let n = 0; n < 20; n++) {
         const connection = await RawConnection.open(server);
         connection.socket.pause();
