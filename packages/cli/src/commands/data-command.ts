@@ -2,6 +2,7 @@ import { readConfig } from '@partway/server/config/config';
 import type { Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
+import { addValueOption, renderValue, valueField } from '../output/value.ts';
 import { addSettings, readSettings } from './settings-options.ts';
 
 /** The result of a command, for people and for programs. */
@@ -10,19 +11,29 @@ export interface Output {
   json: unknown;
 }
 
-/** Makes `command` work on the database of a data folder and print the result, as JSON with `--json`. */
+/**
+ * Makes `command` work on the database of a data folder and print the result: as JSON with `--json`, and one field of it with
+ * `--value`, by default `mainField`.
+ */
 export function databaseCommand(
   command: Command,
   work: (db: Kysely<Tables>, args: string[]) => Promise<Output>,
+  { mainField = 'id' } = {},
 ): Command {
-  command.option('--json', 'print JSON');
+  addValueOption(command.option('--json', 'print JSON'), mainField);
   return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
     // Loaded lazily: the database's modules are large, and other commands do not need them.
     const { withDatabase } = await import('./data/with-database.ts');
     const { text, json } = await withDatabase(readConfig(readSettings(command)), (db) => work(db, command.args));
-    if (command.opts().json === true) console.log(JSON.stringify(json, undefined, 2));
+    const field = valueField(command, mainField);
+    const output =
+      command.opts().json === true
+        ? JSON.stringify(json, undefined, 2)
+        : field === undefined
+          ? text
+          : renderValue(json, field);
     // An empty list must print no line, so that scripts can count lines.
-    else if (text !== '') console.log(text);
+    if (output !== '') console.log(output);
   });
 }
 

@@ -1,6 +1,8 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
+import { printJson } from '../output/json.ts';
 import { quoteForShell } from '../output/text.ts';
+import { addValueOption, renderValue, valueField } from '../output/value.ts';
 import { chooseServer } from '../profiles/choose-server.ts';
 import { connect } from '../profiles/connect.ts';
 import { addServerOptions, parseServerChoice, type ServerChoice } from '../profiles/server-options.ts';
@@ -12,20 +14,37 @@ export interface RemoteCall {
   args: string[];
   /** Whether to print JSON, one object per line. */
   json: boolean;
+  /** Prints a result: `fields` as JSON with `--json`, one of them with `--value`, and otherwise `text`. */
+  print(fields: object, text: string): void;
   /** The options that selected the server, for commands in messages: empty, or for example " --profile work". */
   serverFlags: string;
   /** Prints that the command is waiting for the server. */
   notices: RetryNotices;
 }
 
+interface RemoteOptions {
+  /** The field of the results that `--value` prints by default. Without it, the command has no such option. */
+  mainField?: string;
+}
+
 /** Makes `command` connect to the server that its options, the environment or the default profile select. */
-export function remoteCommand(command: Command, work: (call: RemoteCall) => Promise<void>): Command {
+export function remoteCommand(
+  command: Command,
+  work: (call: RemoteCall) => Promise<void>,
+  { mainField }: RemoteOptions = {},
+): Command {
   command.option('--json', 'print one JSON object per line');
+  if (mainField !== undefined) addValueOption(command, mainField);
   return addServerOptions(command).action(async () => {
     const notices = new RetryNotices();
     using client = connect(await chooseServer(parseServerChoice(command)), notices.onRetry);
     const json = command.opts().json === true;
-    await work({ client, args: command.args, json, serverFlags: serverFlags(command), notices });
+    const field = mainField === undefined ? undefined : valueField(command, mainField);
+    const print = (fields: object, text: string) => {
+      if (json) printJson(fields);
+      else console.log(field === undefined ? text : renderValue(fields, field));
+    };
+    await work({ client, args: command.args, json, print, serverFlags: serverFlags(command), notices });
   });
 }
 
