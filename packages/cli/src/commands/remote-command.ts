@@ -14,6 +14,8 @@ export interface RemoteCall {
   args: string[];
   /** Whether to print JSON, one object per line. */
   json: boolean;
+  /** The field that `--value` selected. */
+  field: string | undefined;
   /** Prints a result: `fields` as JSON with `--json`, one of them with `--value`, and otherwise `text`. */
   print(fields: object, text: string): void;
   /** The options that selected the server, for commands in messages: empty, or for example " --profile work". */
@@ -25,15 +27,17 @@ export interface RemoteCall {
 interface RemoteOptions {
   /** The field of the results that `--value` prints by default. Without it, the command has no such option. */
   mainField?: string;
+  /** Whether the command prints results, and therefore has `--json`. */
+  hasResults?: boolean;
 }
 
 /** Makes `command` connect to the server that its options, the environment or the default profile select. */
 export function remoteCommand(
   command: Command,
   work: (call: RemoteCall) => Promise<void>,
-  { mainField }: RemoteOptions = {},
+  { mainField, hasResults = true }: RemoteOptions = {},
 ): Command {
-  command.option('--json', 'print one JSON object per line');
+  if (hasResults) command.option('--json', 'print one JSON object per line');
   if (mainField !== undefined) addValueOption(command, mainField);
   return addServerOptions(command).action(async () => {
     const notices = new RetryNotices();
@@ -44,7 +48,7 @@ export function remoteCommand(
       if (json) printJson(fields);
       else console.log(field === undefined ? text : renderValue(fields, field));
     };
-    await work({ client, args: command.args, json, print, serverFlags: serverFlags(command), notices });
+    await work({ client, args: command.args, json, field, print, serverFlags: serverFlags(command), notices });
   });
 }
 

@@ -9,6 +9,13 @@ export interface Column<Row> {
   cell: (row: Row) => string | number;
 }
 
+/** Prints a table or, on a terminal, `empty` if it has no rows. */
+export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], empty: string): void {
+  if (rows.length > 0) console.log(renderTable(rows, columns));
+  // In a pipe, an empty list has no lines, so that scripts can count them.
+  else if (isTerminal(process.stdout)) console.log(empty);
+}
+
 const GAP = '  ';
 
 /**

@@ -1,3 +1,4 @@
+import type { ItemWith } from '@partway/client/endpoints/folders';
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
 import type { Item } from './find-item.ts';
 
@@ -17,6 +18,8 @@ export interface ListedItem extends Item {
   contentModifiedAt: string | null;
 }
 
+const FIELDS = ['name', 'size', 'modified_at', 'content_modified_at', 'sha1', 'file_version'] as const;
+
 /** Lists the items of a folder, page by page: folders first, ordered by name. */
 export async function* listItems(
   client: NodeClient,
@@ -28,24 +31,39 @@ export async function* listItems(
     const page = await client.folders.getFolderItems(folderId, {
       ...options,
       queryParams: {
-        fields: ['name', 'size', 'modified_at', 'content_modified_at', 'sha1', 'file_version'],
+        fields: FIELDS,
         usemarker: true,
         limit: PAGE_SIZE,
         ...(marker !== undefined && { marker }),
       },
     });
-    for (const entry of page.entries) {
-      yield {
-        type: entry.type,
-        id: entry.id,
-        name: entry.name,
-        size: entry.size ?? 0,
-        modifiedAt: entry.modified_at ?? '',
-        sha1: 'sha1' in entry ? entry.sha1 : undefined,
-        versionId: 'file_version' in entry ? entry.file_version.id : undefined,
-        contentModifiedAt: entry.content_modified_at ?? null,
-      };
-    }
+    for (const entry of page.entries) yield toListedItem(entry);
     marker = page.next_marker ?? undefined;
   } while (marker !== undefined);
+}
+
+/** Returns the same details for a single item. */
+export async function getListedItem(
+  client: NodeClient,
+  { type, id }: Pick<Item, 'type' | 'id'>,
+  options: CallOptions = {},
+): Promise<ListedItem> {
+  if (type === 'file') {
+    return toListedItem(await client.files.getFileById(id, { ...options, queryParams: { fields: FIELDS } }));
+  }
+  const fields = FIELDS.filter((field) => field !== 'sha1' && field !== 'file_version');
+  return toListedItem(await client.folders.getFolderById(id, { ...options, queryParams: { fields } }));
+}
+
+function toListedItem(entry: ItemWith<(typeof FIELDS)[number]>): ListedItem {
+  return {
+    type: entry.type,
+    id: entry.id,
+    name: entry.name,
+    size: entry.size ?? 0,
+    modifiedAt: entry.modified_at ?? '',
+    sha1: 'sha1' in entry ? entry.sha1 : undefined,
+    versionId: 'file_version' in entry ? entry.file_version.id : undefined,
+    contentModifiedAt: entry.content_modified_at ?? null,
+  };
 }

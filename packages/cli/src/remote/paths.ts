@@ -7,3 +7,8 @@ export function splitPath(path: string): string[] {
 export function isId(text: string): boolean {
   return /^\d+$/.test(text);
 }
+
+/** Returns the path of these names from the root folder on. */
+export function joinPath(names: readonly string[]): string {
+  return `/${names.join('/')}`;
+}

@@ -13,7 +13,7 @@ import type { Endpoint, FieldsQuery, PageQuery, QueryOptions, WithFields } from 
 type FolderOptions<Field> = QueryOptions<FieldsQuery<Field> & PageQuery>;
 type Folder<Field extends keyof FolderWithAllFields> = Promise<WithFields<FolderObject, FolderWithAllFields, Field>>;
 
-type ItemField = keyof FileWithAllFields | keyof FolderWithAllFields;
+export type ItemField = keyof FileWithAllFields | keyof FolderWithAllFields;
 type Picked<All, Field> = Pick<All, keyof All & (Field | 'type' | 'id' | 'etag')>;
 /** A file or a folder with those of the requested fields that its `type` has. */
 export type ItemWith<Field extends ItemField> = Picked<FileWithAllFields, Field> | Picked<FolderWithAllFields, Field>;

@@ -1,11 +1,11 @@
 import type { FileObject } from '@partway/protocol/schemas/files';
 import type { FolderObject } from '@partway/protocol/schemas/folders';
-import type { ItemList } from '@partway/protocol/schemas/item-list';
 import type { RestoreItem } from '@partway/protocol/schemas/items';
 import type { CallOptions } from '../call.ts';
 import { itemPageShape } from '../response-shape.ts';
 import { deleteIdempotently, isDeleted } from './delete.ts';
-import type { Endpoint, PageQuery, QueryOptions } from './endpoint.ts';
+import type { Endpoint, FieldsQuery, PageQuery, QueryOptions } from './endpoint.ts';
+import type { ItemField, ItemPage } from './folders.ts';
 
 export type TrashedFiles = ReturnType<typeof trashedFiles>;
 export type TrashedFolders = ReturnType<typeof trashedFolders>;
@@ -26,10 +26,14 @@ export function trashedFolders(endpoint: Endpoint) {
 /** The list of items in the trash. */
 export function trashedItems({ caller, api }: Endpoint) {
   return {
-    getTrashedItems({ queryParams: query, ...options }: QueryOptions<PageQuery> = {}): Promise<ItemList> {
+    /** A page of the items in the trash. `limit` is at most 1000; default 100. */
+    getTrashedItems<Field extends ItemField = never>({
+      queryParams: query,
+      ...options
+    }: QueryOptions<FieldsQuery<Field> & PageQuery> = {}): Promise<ItemPage<Field>> {
       return caller.json(
         { ...options, method: 'GET', url: `${api}/folders/trash/items`, query },
-        { shape: itemPageShape(undefined) },
+        { shape: itemPageShape(query?.fields) },
       );
     },
   };

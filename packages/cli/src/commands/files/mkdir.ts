@@ -1,22 +1,26 @@
 import { ApiError } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { printJson } from '../../output/json.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
 import { ensureFolder } from '../../remote/ensure-folder.ts';
 import { getItem, ROOT } from '../../remote/find-item.ts';
-import { splitPath } from '../../remote/paths.ts';
-import { remoteCommand } from '../remote-command.ts';
+import { joinPath, splitPath } from '../../remote/paths.ts';
+import { addExamples } from '../examples.ts';
+import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
 /** `partway mkdir` */
 export function addMkdirCommand(program: Command): void {
   const command = program.command('mkdir').argument('<remote-path...>', 'paths from the root folder');
   command.description('create folders on the server');
   command.option('-p, --parents', 'create parent folders too, and accept existing folders');
-  remoteCommand(command, async ({ client, args, json, serverFlags }) => {
+  addExamples(command, [
+    ['partway mkdir /new', 'Create a folder in the root folder'],
+    ['partway mkdir -p /a/b/c', 'Create a folder with its parents; succeeds if it exists'],
+  ]);
+  const createAll = async ({ client, args, print, serverFlags }: RemoteCall) => {
     const parents = command.opts().parents === true;
-    for (const path of args) {
-      const names = splitPath(path);
+    for (const argument of args) {
+      const names = splitPath(argument);
       const name = names.pop();
       if (name === undefined) throw new Failure(EXIT.usage, 'The root folder always exists.');
       const advice = () =>
@@ -30,8 +34,9 @@ export function addMkdirCommand(program: Command): void {
             const message = `${escapeControl(`/${[...names, name].join('/')}`)} already exists. Use -p to accept existing folders.`;
             throw new Failure(EXIT.conflict, message, { cause: error });
           });
-      if (json) printJson({ type: 'folder', id: created.id, name: created.name });
-      else console.log(`${created.id}  ${escapeControl(`/${[...names, name].join('/')}`)}`);
+      const path = joinPath([...names, name]);
+      print({ type: 'folder', id: created.id, name: created.name, path }, `${created.id}  ${escapeControl(path)}`);
     }
-  });
+  };
+  remoteCommand(command, createAll, { mainField: 'id' });
 }

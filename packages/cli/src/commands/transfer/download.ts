@@ -4,11 +4,12 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts, restoreUmask } from '../../process.ts';
-import { getItem } from '../../remote/find-item.ts';
+import { expandPath, hasGlob } from '../../remote/globs.ts';
 import { type DownloadRun, downloadOne } from '../../transfer/download/download-one.ts';
 import { LocalPaths } from '../../transfer/download/local-paths.ts';
 import { isExistingFolder } from '../../transfer/download/local-target.ts';
 import { type DownloadWalk, type RemoteFile, walkRemoteFiles } from '../../transfer/download/remote-files.ts';
+import { printFiles, STANDARD_OUTPUT } from '../../transfer/download/standard-output.ts';
 import { runConcurrently } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
@@ -24,19 +25,24 @@ interface DownloadOptions {
 export function addDownloadCommand(program: Command): void {
   const command = program
     .command('download')
-    .argument('<remote-path...>', 'files, or folders with --recursive: paths from the root folder, or IDs');
+    .argument('<remote-path...>', 'files, or folders with --recursive: paths from the root folder, globs, or IDs');
   command
     .description('download files and folders, and resume interrupted downloads')
-    .option('--to <path>', 'local folder, or local name of the file (default: the current folder)')
+    .option('--to <path>', 'local folder, local name of the file, or - for stdout (default: the current folder)')
     .option('-r, --recursive', 'download folders with everything in them')
     .option('--file-version <id>', 'ID of an earlier version')
     .option('--force', 'overwrite existing files that differ');
   remoteCommand(command, (call) => downloadAll(call, command.opts<DownloadOptions>()));
 }
 
-async function downloadAll({ client, args, json, notices }: RemoteCall, options: DownloadOptions): Promise<void> {
+/** Downloads the files of `call.args`, and reports them. */
+export async function downloadAll(
+  { client, args, json, notices }: RemoteCall,
+  options: DownloadOptions,
+): Promise<void> {
   const { to, recursive = false, fileVersion: version, force = false } = options;
   await checkArguments(args, options);
+  if (to === STANDARD_OUTPUT) return printFiles({ client, args }, version);
   restoreUmask();
   using stop = handleInterrupts();
   using report = await openReport({ json });
@@ -53,7 +59,7 @@ async function downloadAll({ client, args, json, notices }: RemoteCall, options:
     tally,
     localPaths: new LocalPaths(),
   };
-  if (recursive || args.length > 1) report.expect(() => countBytes(client, args));
+  if (recursive || args.length > 1 || args.some(hasGlob)) report.expect(() => countBytes(client, args));
   await runConcurrently(walkFiles(run, args), (file) => downloadOne(run, file), stop.signal);
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
@@ -61,10 +67,13 @@ async function downloadAll({ client, args, json, notices }: RemoteCall, options:
 }
 
 async function checkArguments(args: readonly string[], { to, recursive, fileVersion }: DownloadOptions): Promise<void> {
-  const isMultiple = args.length > 1 || recursive === true;
+  const isMultiple = args.length > 1 || recursive === true || args.some(hasGlob);
   if (fileVersion !== undefined && isMultiple)
     throw new Failure(EXIT.usage, '--file-version can only be used with a single file.');
-  if (to !== undefined && isMultiple && !recursive && !(await isExistingFolder(to))) {
+  if (to === STANDARD_OUTPUT && recursive === true) {
+    throw new Failure(EXIT.usage, 'Folders cannot go to standard output. For a folder with this name, use --to ./-');
+  }
+  if (to !== undefined && to !== STANDARD_OUTPUT && isMultiple && !recursive && !(await isExistingFolder(to))) {
     throw new Failure(EXIT.usage, `Several files need a folder, and ${escapeControl(to)} is not one. Create it first.`);
   }
 }
@@ -74,11 +83,12 @@ async function countBytes(client: NodeClient, paths: readonly string[]): Promise
   const options = { queryParams: { fields: ['size'] as const } };
   let bytes = 0;
   for (const path of paths) {
-    const { type, id } = await getItem(client, path);
-    const item = await (type === 'file'
-      ? client.files.getFileById(id, options)
-      : client.folders.getFolderById(id, options));
-    bytes += item.size;
+    for (const { type, id } of await expandPath(client, path)) {
+      const item = await (type === 'file'
+        ? client.files.getFileById(id, options)
+        : client.folders.getFolderById(id, options));
+      bytes += item.size;
+    }
   }
   return bytes;
 }

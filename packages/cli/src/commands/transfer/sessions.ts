@@ -2,13 +2,19 @@ import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
 import { formatBytes } from '../../output/quantities.ts';
+import { type Column, printTable } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
-import { remoteCommand } from '../remote-command.ts';
+import { addExamples } from '../examples.ts';
+import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 import { type KnownSession, listSessions, readRecords } from './list-sessions.ts';
 
 /** `partway sessions …` */
 export function addSessionsCommand(program: Command): void {
   const sessions = program.command('sessions').description('list, show and abort uploads in progress');
+  addExamples(sessions, [
+    ['partway sessions list', 'See which uploads are in progress'],
+    ['partway sessions abort $(partway sessions list --value)', 'Abort all of them'],
+  ]);
   addSessionsListCommand(sessions);
   addSessionsShowCommand(sessions);
   addSessionsAbortCommand(sessions);
@@ -18,7 +24,11 @@ export function addSessionsCommand(program: Command): void {
 function addSessionsAbortCommand(sessions: Command): void {
   const command = sessions.command('abort').argument('<session...>', 'IDs from partway sessions list');
   command.description('abort uploads and delete their stored parts');
-  remoteCommand(command, async ({ client, args, json }) => {
+  addExamples(command, [
+    ['partway sessions abort $(partway sessions list --value | head -n 1)', 'Abort the first upload of the list'],
+    ['partway sessions abort $(partway sessions list --value)', 'Abort all uploads in progress'],
+  ]);
+  const abortAll = async ({ client, args, print }: RemoteCall) => {
     const records = await readRecords(client);
     for (const id of args) {
       // Check that it exists, because aborting an unknown session succeeds too.
@@ -26,29 +36,35 @@ function addSessionsAbortCommand(sessions: Command): void {
       await client.chunkedUploads.deleteFileUploadSessionById(id);
       const record = records.get(session.id);
       if (record !== undefined) await client.store?.delete(record.key);
-      if (json) printJson({ id: session.id, aborted: true });
-      else console.log(`Aborted ${session.id}.`);
+      print({ id: session.id, aborted: true }, `Aborted ${session.id}.`);
     }
-  });
+  };
+  remoteCommand(command, abortAll, { mainField: 'id' });
 }
 
 /** `partway sessions list` */
 function addSessionsListCommand(sessions: Command): void {
   const command = sessions.command('list').description('list uploads in progress, from any client and machine');
-  remoteCommand(command, async ({ client, json }) => {
+  addExamples(command, [
+    ['partway sessions list', 'List uploads in progress'],
+    ['partway sessions list --value', 'Print only their IDs'],
+  ]);
+  const list = async ({ client, json, field, print }: RemoteCall) => {
     const known = await listSessions(client);
-    if (json) known.map(toJson).forEach(printJson);
-    else if (known.length === 0) console.log('There are no uploads in progress.');
-    else for (const session of known) console.log(renderSession(session));
-  });
+    if (json || field !== undefined) for (const session of known) print(toJson(session), '');
+    else printTable(known, COLUMNS, 'There are no uploads in progress.');
+  };
+  remoteCommand(command, list, { mainField: 'id' });
 }
 
-function renderSession({ id, name, size, totalParts, stored, expiresAt, source }: KnownSession): string {
-  const percent = `${Math.floor((stored / totalParts) * 100)}%`.padStart(4);
-  const until = expiresAt.slice(0, 16).replace('T', ' ');
-  const from = source === undefined ? '' : `  from ${escapeControl(source)}`;
-  return `${id}  ${percent} of ${formatBytes(size).padStart(8)}  until ${until}  ${escapeControl(name ?? 'a new version')}${from}`;
-}
+const COLUMNS: Column<KnownSession>[] = [
+  { header: 'ID', cell: ({ id }) => id },
+  { header: 'DONE', cell: ({ stored, totalParts }) => `${Math.floor((stored / totalParts) * 100)}%` },
+  { header: 'SIZE', cell: ({ size }) => size },
+  { header: 'KEPT UNTIL', cell: ({ expiresAt }) => expiresAt.slice(0, 16).replace('T', ' ') },
+  { header: 'NAME', cell: ({ name }) => name ?? 'a new version' },
+  { header: 'FROM', cell: ({ source }) => source ?? '-' },
+];
 
 function toJson(session: KnownSession): object {
   const { id, name, size, partSize, totalParts, stored, expiresAt, source } = session;
@@ -70,6 +86,10 @@ const PAGE_SIZE = 1000;
 function addSessionsShowCommand(sessions: Command): void {
   const command = sessions.command('show').argument('<session>', 'ID from partway sessions list');
   command.description('show an upload in progress, with a map of its parts');
+  addExamples(command, [
+    ['partway sessions show $(partway sessions list --value | head -n 1)', 'Show the first upload of the list'],
+    ['partway sessions show $(partway sessions list --value | head -n 1) --json', 'The same, for a program'],
+  ]);
   remoteCommand(command, async ({ client, args: [id = ''], json }) => {
     const session = await client.chunkedUploads.getFileUploadSessionById(id);
     const known = (await listSessions(client)).find((one) => one.id === session.id);

@@ -1,23 +1,11 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type NodeClient, TransportError, UnexpectedResponse } from '@partway/client/node/index';
-import { canRetry, RetryWindow } from '@partway/client/retry';
+import type { NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
-import { RETRY_MILLIS } from '../../profiles/connect.ts';
-
-/** A version of a file on the server. */
-export interface RemoteVersion {
-  fileId: string;
-  versionId: string;
-  size: number;
-  /** Hex. */
-  sha1: string;
-  /** RFC 3339 */
-  modifiedAt: string | null;
-}
+import { type FetchedBytes, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
 
 interface DownloadOptions {
   signal: AbortSignal;
@@ -42,7 +30,9 @@ export async function downloadFile(
   const partial = await readPartial(file, remote);
   const resumedBytes = partial.bytes;
   if (resumedBytes > 0) options.onResumed(resumedBytes);
-  await fetchRest(client, remote, file, partial, options);
+  // The file is opened for appending, so each chunk goes to the end.
+  const sink = { write: (chunk: Uint8Array) => file.writeFile(chunk), restart: () => file.truncate(0) };
+  await fetchRest(client, remote, { sink, fetched: partial, ...options });
 
   const sha1 = partial.hash.digest('hex');
   if (sha1 !== remote.sha1) {
@@ -91,13 +81,8 @@ function notAFileError(path: string): Failure {
   );
 }
 
-interface PartialFile {
-  bytes: number;
-  hash: Hash;
-}
-
 /** Hashes the bytes that an earlier run has downloaded. */
-async function readPartial(file: FileHandle, { size }: RemoteVersion): Promise<PartialFile> {
+async function readPartial(file: FileHandle, { size }: RemoteVersion): Promise<FetchedBytes> {
   const { size: localSize } = await file.stat();
   const hash = createHash('sha1');
   if (localSize > size) await file.truncate(0);
@@ -105,88 +90,4 @@ async function readPartial(file: FileHandle, { size }: RemoteVersion): Promise<P
     for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) hash.update(chunk as Buffer);
   }
   return { bytes: localSize > size ? 0 : localSize, hash };
-}
-
-async function fetchRest(
-  client: NodeClient,
-  remote: RemoteVersion,
-  file: FileHandle,
-  partial: PartialFile,
-  options: DownloadOptions,
-): Promise<void> {
-  const window = new RetryWindow(RETRY_MILLIS);
-  for (let attempts = 0; partial.bytes < remote.size; ) {
-    const previous = partial.bytes;
-    try {
-      await fetchOnce(client, remote, file, partial, options);
-      if (partial.bytes < remote.size)
-        throw new TransportError('The connection was closed before the end of the file.');
-    } catch (error) {
-      if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
-      if (partial.bytes > previous) window.recordSuccess();
-      attempts = partial.bytes > previous ? 1 : attempts + 1;
-      await window.wait(attempts, error, options.signal);
-    }
-  }
-}
-
-async function fetchOnce(
-  client: NodeClient,
-  { fileId, versionId, size }: RemoteVersion,
-  file: FileHandle,
-  partial: PartialFile,
-  { signal, onBytes }: DownloadOptions,
-): Promise<void> {
-  const {
-    status,
-    size: bodySize,
-    body,
-  } = await client.downloads.downloadFile(fileId, {
-    queryParams: { version: versionId },
-    signal,
-    ...(partial.bytes > 0 && { range: { first: partial.bytes } }),
-  });
-  if (partial.bytes > 0 && status !== 206) {
-    // The server does not support ranges: the whole file comes from the start.
-    await file.truncate(0);
-    partial.bytes = 0;
-    partial.hash = createHash('sha1');
-  }
-  if (bodySize !== undefined && bodySize !== size - partial.bytes) {
-    await body.cancel();
-    const url = `${client.addresses.api}/2.0/files/${fileId}/content`;
-    throw new UnexpectedResponse({
-      method: 'GET',
-      url,
-      status,
-      text: `${bodySize} bytes instead of ${size - partial.bytes}`,
-    });
-  }
-  for await (const chunk of readChunks(body, signal)) {
-    if (partial.bytes + chunk.length > size)
-      throw new Failure(EXIT.failed, 'The server sent more bytes than the size of the file.');
-    // The file is opened for appending, so each chunk goes to the end.
-    await file.writeFile(chunk);
-    partial.hash.update(chunk);
-    partial.bytes += chunk.length;
-    onBytes(partial.bytes);
-  }
-}
-
-/** Yields the bytes as they arrive. @throws TransportError if the connection is lost; the signal's reason. */
-async function* readChunks(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new TransportError('The connection was lost during the download.', { cause: error });
-  } finally {
-    // The caller may stop early. The result of canceling does not matter.
-    await reader.cancel().catch(() => {});
-  }
 }

@@ -4,7 +4,7 @@ import { lstat, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
-import type { RemoteVersion } from './download-file.ts';
+import type { RemoteVersion } from './fetch-bytes.ts';
 
 /** Returns the local path for a file: in `to` if that is a folder, otherwise `to` itself. */
 export async function localTarget(to: string | undefined, name: string): Promise<string> {

@@ -2,10 +2,11 @@ import { join, resolve } from 'node:path';
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
 import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { getItem, type Item } from '../../remote/find-item.ts';
+import type { Item } from '../../remote/find-item.ts';
+import { expandPath, type NamedItem } from '../../remote/globs.ts';
 import { type ListedItem, listItems } from '../../remote/list-items.ts';
 import { NameConflictError } from '../name-conflict-error.ts';
-import type { RemoteVersion } from './download-file.ts';
+import type { RemoteVersion } from './fetch-bytes.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
 import type { LocalPaths } from './local-paths.ts';
 import { localName, localTarget } from './local-target.ts';
@@ -44,19 +45,20 @@ export interface DownloadWalk {
  * page by page. If one item fails, the others are still processed.
  */
 export async function* walkRemoteFiles(walk: DownloadWalk, paths: readonly string[]): AsyncGenerator<FoundItem> {
-  for (const remotePath of paths) {
+  for (const path of paths) {
     try {
-      yield* walkPath(walk, remotePath, paths.length > 1);
+      const items = await expandPath(walk.client, path, { signal: walk.signal });
+      for (const item of items) yield* walkItem(walk, item, paths.length > 1 || items.length > 1);
     } catch (error) {
-      yield toFoundItem(remotePath, error);
+      yield toFoundItem(path, error);
     }
   }
 }
 
-async function* walkPath(walk: DownloadWalk, remotePath: string, isMultiple: boolean): AsyncGenerator<FoundItem> {
+async function* walkItem(walk: DownloadWalk, item: NamedItem, isMultiple: boolean): AsyncGenerator<FoundItem> {
   const { client, to, version, recursive } = walk;
+  const { path: remotePath } = item;
   const options = { signal: walk.signal };
-  const item = await getItem(client, remotePath, undefined, undefined, options);
   if (item.type === 'file') {
     const remote = await getRemoteVersion(client, item.id, version, options);
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
@@ -132,7 +134,7 @@ function toRemoteVersion({ id, versionId, size, sha1, contentModifiedAt }: Liste
 }
 
 /** Returns the current version of a file, or an earlier one. */
-async function getRemoteVersion(
+export async function getRemoteVersion(
   client: NodeClient,
   id: string,
   version: string | undefined,
