@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { COVERAGE_ENV } from '../support/coverage-env.ts';
 import { killAtExit } from '../support/leftovers.ts';
@@ -10,7 +10,7 @@ import { killAtExit } from '../support/leftovers.ts';
 export const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 /** The compile cache of this user's commands; each test's own home folder would have none. */
-const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');
+export const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');
 
 /** The exit status of a command and its output. */
 export interface CommandResult {
@@ -33,11 +33,34 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   return start(args, options).ended;
 }
 
+/** Runs `partway` like `run`, for output that is not text. */
+export async function runForBytes(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Omit<CommandResult, 'stdout'> & { stdout: Buffer }> {
+  const child = spawnPartway(args, options);
+  const ended = Promise.all([once(child, 'close'), buffer(child.stdout), text(child.stderr)]);
+  const [[code, signal], stdout, stderr] = await ended;
+  return { code, signal, stdout, stderr };
+}
+
 /** Starts `partway`, for tests that act on it while it runs. */
 export function start(
   args: readonly string[],
-  { env = {}, cwd, input = '' }: RunOptions = {},
+  options: RunOptions = {},
 ): { child: ChildProcess; ended: Promise<CommandResult> } {
+  const child = spawnPartway(args, options);
+  const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
+  return {
+    child,
+    ended: ended.then(([[code, signal], stdout, stderr]) => ({ code, signal, stdout, stderr })),
+  };
+}
+
+function spawnPartway(
+  args: readonly string[],
+  { env = {}, cwd, input = '' }: RunOptions,
+): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, [PARTWAY, ...args], {
     env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILED, ...COVERAGE_ENV, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -47,11 +70,7 @@ export function start(
   // A command that does not read its input may have ended before the input arrives.
   child.stdin.on('error', () => {});
   if (input !== null) child.stdin.end(input);
-  const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
-  return {
-    child,
-    ended: ended.then(([[code, signal], stdout, stderr]) => ({ code, signal, stdout, stderr })),
-  };
+  return child;
 }
 
 /** The JSON objects of a command with `--json`, one per line. */

@@ -21,7 +21,7 @@ export interface Destination {
 export async function findDestination(
   client: NodeClient,
   path: string,
-  { isMultiple }: { isMultiple: boolean },
+  { isMultiple, itselfId }: { isMultiple: boolean; itselfId?: string | undefined },
 ): Promise<Destination> {
   if (isId(path)) return { folder: await getItem(client, path, 'folder'), folderPath: path, name: undefined };
   const names = splitPath(path);
@@ -31,7 +31,8 @@ export async function findDestination(
   const parent = await getItem(client, parentPath, 'folder');
   const found = await client.folders.findItemByName(parent.id, name);
   const shown = joinPath(names);
-  if (found?.type === 'folder') return { folder: found, folderPath: shown, name: undefined };
+  // A folder whose name changes only in case is renamed.
+  if (found?.type === 'folder' && found.id !== itselfId) return { folder: found, folderPath: shown, name: undefined };
   if (isMultiple || path.endsWith('/')) throw noFolderError(shown, found !== undefined);
   return { folder: parent, folderPath: parentPath, name };
 }

@@ -13,9 +13,9 @@ export interface NamedItem extends Item {
   path: string;
 }
 
-/** Whether a name contains a character with a meaning in a glob. A backslash, which no name contains, escapes it. */
+/** Whether a name contains a character with a meaning in a glob. */
 function isGlob(name: string): boolean {
-  return /[*?[{\\]/.test(name);
+  return /[*?[{]/.test(name);
 }
 
 /** Whether a path on the command line is a glob, which can match several items. */
@@ -25,8 +25,9 @@ export function hasGlob(path: string): boolean {
 
 /**
  * Returns the items for a path from the root folder, an ID, or a glob: `*`, `?`, `[a-z]` and `{a,b}` match within a name, and
- * `**` matches any number of folders or, at the end, all files below. As in a shell, names that begin with a dot match only a pattern that does. An item
- * whose name is the pattern itself comes first, so that names such as `[1].txt` need no escaping.
+ * `**` matches any number of folders or, at the end, all files below. As in a shell, names that begin with a dot match only
+ * a pattern that does. An item whose name is the pattern itself comes first, so that `[1].txt` needs no escaping (otherwise,
+ * it would be `[[]1].txt`).
  * @throws Failure if there is none.
  */
 export async function expandPath(client: NodeClient, path: string, options: CallOptions = {}): Promise<NamedItem[]> {
@@ -63,11 +64,9 @@ async function matchBelow(lookup: Lookup, folder: NamedItem, names: readonly str
 
 async function matchName({ client, options }: Lookup, folder: NamedItem, name: string): Promise<NamedItem[]> {
   const withPath = (item: Item): NamedItem => ({ ...item, path: joinPath([...splitPath(folder.path), item.name]) });
-  if (name !== '**' && !name.includes('\\')) {
-    const literal = await client.folders.findItemByName(folder.id, name, options);
-    if (literal !== undefined) return [withPath(literal)];
-    if (!isGlob(name)) return [];
-  }
+  const literal = name === '**' ? undefined : await client.folders.findItemByName(folder.id, name, options);
+  if (literal !== undefined) return [withPath(literal)];
+  if (!isGlob(name)) return [];
   const found: NamedItem[] = name === '**' ? [folder] : [];
   for await (const item of listItems(client, folder.id, options)) {
     const isMatch = name === '**' ? item.type === 'folder' && !item.name.startsWith('.') : matchesName(item.name, name);

@@ -5,6 +5,7 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
 import { type Destination, findDestination } from '../../remote/destination.ts';
 import { forEachItem } from '../../remote/each-item.ts';
+import { getItem } from '../../remote/find-item.ts';
 import { hasGlob, type NamedItem } from '../../remote/globs.ts';
 import { joinPath, splitPath } from '../../remote/paths.ts';
 import { addExamples } from '../examples.ts';
@@ -49,7 +50,7 @@ export function addMvCommand(program: Command): void {
     .usage('[options] <remote-item...> <remote-destination>')
     .addHelpText('after', `\n${TARGET}`);
   addExamples(command, [
-    ['partway mv /backup/copy.bin /backup/old.bin', 'Rename a file'],
+    ['partway mv /backup/big.bin /backup/old.bin', 'Rename a file'],
     ["partway mv '/backup/*.txt' /photos", 'Move several files into a folder'],
   ]);
   remoteCommand(
@@ -79,7 +80,8 @@ async function relocateAll(call: RemoteCall, relocate: Relocate): Promise<void> 
     throw new Failure(EXIT.usage, 'Name the items first, and then the destination.');
   }
   const isMultiple = paths.length > 1 || paths.some(hasGlob);
-  const destination = await findDestination(call.client, target, { isMultiple });
+  const itselfId = isMultiple ? undefined : await findId(call.client, paths[0] ?? '');
+  const destination = await findDestination(call.client, target, { isMultiple, itselfId });
   const missing = (path: string) => adviseUpload(path, target);
   await forEachItem(
     call,
@@ -95,6 +97,15 @@ async function relocateAll(call: RemoteCall, relocate: Relocate): Promise<void> 
     },
     { advise: missing },
   );
+}
+
+/** A source that does not exist is reported later, with those that do. */
+async function findId(client: NodeClient, path: string): Promise<string | undefined> {
+  const item = await getItem(client, path).catch((error: unknown) => {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  });
+  return item?.id;
 }
 
 /** For users of other tools, where `cp` also uploads. */

@@ -66,7 +66,10 @@ function addTrashRestoreCommand(trash: Command): void {
     .option('--name <name>', 'restore a single item under another name');
   addExamples(command, [
     ['partway trash restore old.bin', 'Restore a file to the folder from which it was deleted'],
-    ['partway trash restore photos --to / --name photos-restored', 'Restore a folder elsewhere, under another name'],
+    [
+      'partway trash restore photos-2025 --to /backup --name restored',
+      'Restore a folder elsewhere, under another name',
+    ],
   ]);
   const restore = async ({ client, args, print }: RemoteCall) => {
     const { to, name } = command.opts<{ to?: string; name?: string }>();
