@@ -1,20 +1,47 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { before, describe, test } from 'node:test';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Api } from '../support/api.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
-import { run } from './run.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { COMPILED, PARTWAY, run } from './run.ts';
 
 const execute = promisify(execFile);
 const LIMIT_MILLIS = 60_000;
 
 let folder: string;
+let server: TestServer;
+/** With `partway` on the PATH, and the server. */
+let env: Record<string, string>;
+let session: string;
 before(async () => {
   folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-completion-')));
+  server = await startServer();
+  const profile = { server: server.url, credentials: { kind: 'token', token: server.token } };
+  await mkdir(join(folder, '.config', 'partway'), { recursive: true });
+  const profiles = {
+    current: 'wrong',
+    profiles: { work: profile, wrong: { ...profile, server: 'http://127.0.0.1:9' } },
+  };
+  await writeFile(join(folder, '.config', 'partway', 'profiles.json'), JSON.stringify(profiles));
+  await mkdir(join(folder, 'bin'));
+  await symlink(PARTWAY, join(folder, 'bin', 'partway'));
+  env = {
+    HOME: folder,
+    PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
+    NODE_COMPILE_CACHE: COMPILED,
+    PARTWAY_PROFILE: 'work',
+  };
+  const api = new Api(server);
+  const { id } = (await api.post('/folders', { name: 'Holiday pictures', parent: { id: '0' } })).json;
+  await api.post('/folders', { name: 'sea', parent: { id } });
+  await api.post('/folders', { name: 'house', parent: { id: '0' } });
+  session = (await api.createSession('huge.bin', 100_000_000)).id;
   await writeFile(join(folder, 'zebra.bin'), '');
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { code, stdout } = await run(['completion', shell]);
@@ -22,6 +49,8 @@ before(async () => {
     await writeFile(join(folder, `partway.${shell}`), stdout);
   }
 });
+
+after(() => server[Symbol.asyncDispose]());
 
 /** Words typed so far, the last of them incomplete, and what is offered for them. */
 const CASES: [typed: string[], offered: string[], notOffered: string[]][] = [
@@ -34,6 +63,13 @@ const CASES: [typed: string[], offered: string[], notOffered: string[]][] = [
   // A name on the server is not completed with local files.
   [['ls', 'zeb'], [], ['zebra.bin']],
   [['completion', ''], ['bash', 'zsh', 'fish'], ['zebra.bin']],
+  // What the server and the profiles have; the last word is the only candidate.
+  [['ls', '/ho'], ['/house/'], ['zebra.bin']],
+  [['upload', '--to', '/hous'], ['/house/'], ['zebra.bin']],
+  [['use', ''], ['work', 'wrong'], ['zebra.bin']],
+  [['ls', '--profile', 'wo'], ['work'], ['wrong']],
+  // This server is down: no candidates, and no error.
+  [['ls', '--profile', 'wrong', '/ho'], [], ['/house/']],
 ];
 
 function assertOffers(offered: string[], wanted: string[], unwanted: string[], typed: string[]): void {
@@ -52,7 +88,7 @@ describe('completion', () => {
       const words = ['partway', ...typed].map((word) => `'${word}'`).join(' ');
       lines.push(`COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _partway; echo "\${COMPREPLY[*]}"`);
     }
-    const { stdout, stderr } = await execute('bash', ['--norc', '-c', lines.join('\n')], { cwd: folder });
+    const { stdout, stderr } = await execute('bash', ['--norc', '-c', lines.join('\n')], { cwd: folder, env });
     assert.equal(stderr, '');
     const answers = stdout.split('\n');
     for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
@@ -63,7 +99,7 @@ describe('completion', () => {
   test('fish completes the same', ifInstalled('fish'), async () => {
     const lines = ['source ./partway.fish'];
     for (const [typed] of CASES) lines.push(`complete -C 'partway ${typed.join(' ')}'; echo ---`);
-    const { stdout, stderr } = await execute('fish', ['--no-config', '-c', lines.join('\n')], { cwd: folder });
+    const { stdout, stderr } = await execute('fish', ['--no-config', '-c', lines.join('\n')], { cwd: folder, env });
     assert.equal(stderr, '');
     const answers = stdout.split('---\n');
     for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
@@ -75,12 +111,23 @@ describe('completion', () => {
   test('zsh completes the same in an interactive shell', ifInstalled('zsh'), async () => {
     await writeFile(join(folder, 'ask.zsh'), ZSH);
     const lines = CASES.map(([typed]) => ['partway', ...typed].join(' '));
-    const { stdout } = await execute('zsh', ['-f', 'ask.zsh', ...lines], { cwd: folder, timeout: LIMIT_MILLIS });
+    const { stdout } = await execute('zsh', ['-f', 'ask.zsh', ...lines], { cwd: folder, env, timeout: LIMIT_MILLIS });
     const answers = stdout.split('---\n');
     for (const [index, [typed, wanted, unwanted]] of CASES.entries()) {
       // A single match is put on the line; several are listed below it.
       assertOffers((answers[index] ?? '').split(/\s+/), wanted, unwanted, typed);
     }
+  });
+
+  test('bash completes a path with spaces, and the IDs of uploads in progress', ifInstalled('bash'), async () => {
+    const type = (...words: string[]) => `COMP_WORDS=(partway ${words.join(' ')}); COMP_CWORD=\${#COMP_WORDS[@]}-1;`;
+    const lines = [
+      'source ./partway.bash',
+      `${type('ls', "'/Holiday\\ pictures/s'")} _partway; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      `${type('sessions', 'show', "''")} _partway; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    ];
+    const { stdout, stderr } = await execute('bash', ['--norc', '-c', lines.join('\n')], { cwd: folder, env });
+    assert.deepEqual([stdout, stderr], [`/Holiday pictures/sea/\n${session}\n`, '']);
   });
 
   test('every command can be completed; an unknown shell is rejected', async () => {

@@ -15,7 +15,9 @@ export function listHelpTexts(command: Command = createProgram(), parent = ''): 
   const path = `${parent}${command.name()}`;
   const text = renderHelp(command);
   const examples = [...text.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line = '']) => line);
-  return [{ path, text, examples }, ...command.commands.flatMap((one) => listHelpTexts(one, `${path} `))];
+  // Hidden commands are for completion scripts.
+  const visible = command.commands.filter((one) => !one.name().startsWith('__'));
+  return [{ path, text, examples }, ...visible.flatMap((one) => listHelpTexts(one, `${path} `))];
 }
 
 function renderHelp(command: Command): string {

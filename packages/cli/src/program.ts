@@ -19,6 +19,7 @@ import { addRmCommand } from './commands/files/rm.ts';
 import { addStatCommand } from './commands/files/stat.ts';
 import { addTrashCommand } from './commands/files/trash.ts';
 import { addVersionsCommand } from './commands/files/versions.ts';
+import { addCompleteCommand } from './commands/server/complete.ts';
 import { addCompletionCommand } from './commands/server/completion.ts';
 import { addDoctorCommand } from './commands/server/doctor.ts';
 import { addServeCommand } from './commands/server/serve.ts';
@@ -75,6 +76,7 @@ export function createProgram(): Command {
   program.commandsGroup('Help and diagnostics:');
   addDoctorCommand(program);
   addCompletionCommand(program);
+  addCompleteCommand(program);
   program.helpCommand(true);
   addExamples(program, [
     ['partway upload big.bin --to /backup', 'Upload a file, or resume its upload'],

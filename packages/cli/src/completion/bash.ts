@@ -1,4 +1,4 @@
-import type { DescribedCommand, Value } from './describe.ts';
+import { type DescribedCommand, isDynamicKind, type Value } from './describe.ts';
 import { listCommands, quote } from './walk.ts';
 
 /** A completion script for bash. */
@@ -34,7 +34,16 @@ ${cases.join('\n')}
     local files
     mapfile -t files < <(compgen -f -- "$current")
     COMPREPLY+=("\${files[@]}")
+  elif [[ $rest =~ ^(remote|profile|session)$ && $current != -* ]]; then
+    _partway_lookup "$rest" "$current"
   fi
+}
+# Completes with what the server or the profiles have.
+_partway_lookup() {
+  mapfile -t COMPREPLY < <("\${COMP_WORDS[0]}" __complete -- "$1" "\${2//\\\\/}" "\${COMP_WORDS[@]}" 2>/dev/null)
+  [[ $1 == remote ]] && compopt -o filenames 2>/dev/null
+  # After a folder, the path continues.
+  [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
 }
 complete -F _partway partway
 `;
@@ -45,5 +54,5 @@ function renderReply(value: Value | undefined): string {
     return `mapfile -t COMPREPLY < <(compgen -W ${quote(value.words.join(' '))} -- "$current")`;
   if (value?.kind === 'path')
     return 'compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current")';
-  return 'COMPREPLY=()';
+  return value !== undefined && isDynamicKind(value.kind) ? `_partway_lookup ${value.kind} "$current"` : 'COMPREPLY=()';
 }

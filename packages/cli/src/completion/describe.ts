@@ -1,7 +1,16 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** The value of an option or argument: one of several words, a local path, or anything. */
-export type Value = { kind: 'words'; words: readonly string[] } | { kind: 'path' } | { kind: 'any' };
+const DYNAMIC_KINDS = ['remote', 'profile', 'session'] as const;
+
+/** What `partway __complete` looks up: paths on the server, profiles, and IDs of uploads in progress. */
+export type DynamicKind = (typeof DYNAMIC_KINDS)[number];
+
+export function isDynamicKind(text: string): text is DynamicKind {
+  return DYNAMIC_KINDS.some((kind) => kind === text);
+}
+
+/** The value of an option or argument: one of several words, a local path, something to look up, or anything. */
+export type Value = { kind: 'words'; words: readonly string[] } | { kind: 'path' | 'any' } | { kind: DynamicKind };
 
 export interface DescribedOption {
   /** Such as `--to` and `-r`. */
@@ -49,5 +58,7 @@ function describeArgument(argument: Argument | undefined): Value | undefined {
 /** Derives the kind from the name: a path, file or folder is local unless the name contains "remote". */
 function describeValue(choices: readonly string[] | undefined, text: string): Value {
   if (choices !== undefined) return { kind: 'words', words: choices };
-  return /\b(path|file|folder)\b/.test(text) && !text.includes('remote') ? { kind: 'path' } : { kind: 'any' };
+  const dynamic = DYNAMIC_KINDS.find((kind) => new RegExp(`\\b${kind}\\b`).test(text));
+  if (dynamic !== undefined) return { kind: dynamic };
+  return { kind: /\b(path|file|folder)\b/.test(text) ? 'path' : 'any' };
 }

@@ -1,4 +1,4 @@
-import type { DescribedCommand, DescribedOption, Value } from './describe.ts';
+import { type DescribedCommand, type DescribedOption, isDynamicKind, type Value } from './describe.ts';
 import { type CommandPath, listCommands } from './walk.ts';
 
 /** A completion script for fish. */
@@ -14,6 +14,10 @@ function __partway_at
         end
     end
     test "$path" = "$argv[1]"
+end
+function __partway_lookup
+    set -l words (commandline -opc)
+    $words[1] __complete -- $argv[1] (commandline -ct) $words 2>/dev/null
 end
 complete -c partway -f
 ${listCommands(root).flatMap(renderCommand).join('\n')}
@@ -41,6 +45,7 @@ function renderArgument(value: Value): string {
 
 function renderValue(value: Value): string {
   if (value.kind === 'words') return `-f -a ${quote(value.words.join(' '))}`;
+  if (isDynamicKind(value.kind)) return `-f -a ${quote(`(__partway_lookup ${value.kind})`)}`;
   return value.kind === 'path' ? '-F' : '-f';
 }
 
