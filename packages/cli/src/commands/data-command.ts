@@ -37,11 +37,6 @@ export function databaseCommand(
   });
 }
 
-/** Renders one line per row, with tabs between the cells. */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
-  return rows.map((row) => row.join('\t')).join('\n');
-}
-
 /** Returns the value of a text option. */
 export function textOption(command: Command, name: string): string | undefined {
   const value: unknown = command.opts()[name];

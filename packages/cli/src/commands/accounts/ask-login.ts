@@ -30,7 +30,7 @@ function askKind() {
   return select<Credentials['kind']>({
     message: 'How do you want to log in?',
     options: [
-      { value: 'token', label: 'with an access token', hint: 'from partway token make, or the developer token' },
+      { value: 'token', label: 'with an access token', hint: 'from partway token create, or the developer token' },
       { value: 'app', label: 'as an app, with its client ID and secret', hint: 'from partway app add' },
     ],
   });
