@@ -23,3 +23,6 @@ export interface FileContext {
    */
   treeBatches: SerialQueue;
 }
+
+/** What deleting a tree in batches uses. */
+export type TreeDeletionContext = Pick<FileContext, 'db' | 'blobs' | 'clock' | 'treeBatches'>;

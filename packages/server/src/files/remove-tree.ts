@@ -2,7 +2,7 @@ import type { BlobId, ItemId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { deleteUnreferencedBlobs, markBlobsForDeletion } from './blobs.ts';
-import type { FileContext } from './context.ts';
+import type { TreeDeletionContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
@@ -122,7 +122,7 @@ export class TreeRemoval {
 
 /** Deletes the rest of a tree in at most `batches` batches. Returns whether all of it is deleted. */
 export async function removeTree(
-  context: FileContext,
+  context: TreeDeletionContext,
   job: TreeJob,
   removal: TreeRemoval,
   { batches, signal }: { batches: number; signal?: AbortSignal | undefined },

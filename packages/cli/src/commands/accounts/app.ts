@@ -1,19 +1,24 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { addApp, type NewApp } from '@partway/server/auth/accounts';
 import { addAppKey, checkPublicKey, createKeyPair, renderJwtConfig } from '@partway/server/auth/apps/keys';
-import { findApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
+import { getApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
 import { ENTERPRISE_ID } from '@partway/server/auth/context';
 import type { AppRow, Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
 import { type Column, renderTable } from '../../output/table.ts';
 import { databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
+import { addAppRemoveCommand, addAppRotateCommand } from './change-app.ts';
 
 /** `partway app …` */
 export function addAppCommand(program: Command): void {
-  const app = program.command('app').description('add and list apps, which get tokens with a client ID and secret');
+  const app = program
+    .command('app')
+    .description('add, list, change and remove apps, which get tokens with a client ID and secret');
   addAppAddCommand(app);
   addAppKeyCommand(app);
+  addAppRotateCommand(app);
+  addAppRemoveCommand(app);
   addAppListCommand(app);
 }
 
@@ -99,9 +104,7 @@ function addAppKeyCommand(app: Command): void {
     .argument('<file>', 'RSA public key (PEM)');
   const addKey = async (db: Kysely<Tables>, [clientId = '', path = '']: string[]) => {
     const pem = await readFile(path, 'utf8');
-    if ((await findApp(db, clientId)) === undefined) {
-      throw new Error(`There is no app ${clientId}. List all apps with partway app list.`);
-    }
+    await getApp(db, clientId);
     const kid = await addAppKey(db, { clientId, pem, now: Date.now() });
     return { text: `key id  ${kid}`, json: { client_id: clientId, key_id: kid } };
   };

@@ -9,14 +9,17 @@ import type { Command } from 'commander';
 import { type Column, renderTable } from '../../output/table.ts';
 import { readPassword } from '../../output/terminal.ts';
 import { databaseCommand, textOption } from '../data-command.ts';
+import { addUserDeleteCommand, addUserRenameCommand } from './change-user.ts';
 
 /** `partway user …` */
 export function addUserCommand(program: Command): void {
-  const user = program.command('user').description('add and list users, and set their password, quota and status');
+  const user = program.command('user').description('add, list, change and delete users');
   addUserAddCommand(user);
   addUserPasswordCommand(user);
   addUserQuotaCommand(user);
   addUserStatusCommand(user);
+  addUserRenameCommand(user);
+  addUserDeleteCommand(user);
   addUserListCommand(user);
 }
 

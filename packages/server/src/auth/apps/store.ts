@@ -14,6 +14,13 @@ export function findApp(db: Kysely<Tables>, clientId: string): Promise<AppRow | 
   return db.selectFrom('apps').selectAll().where('client_id', '=', clientId).executeTakeFirst();
 }
 
+/** Gets an app. Throws a message for the operator if there is none. */
+export async function getApp(db: Kysely<Tables>, clientId: string): Promise<AppRow> {
+  const app = await findApp(db, clientId);
+  if (app === undefined) throw new Error(`There is no app ${clientId}. To list all apps, run: partway app list`);
+  return app;
+}
+
 export function listApps(db: Kysely<Tables>): Promise<AppRow[]> {
   return db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('client_id').execute();
 }
