@@ -1,7 +1,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { addApp, type NewApp } from '@partway/server/auth/accounts';
 import { addAppKey, checkPublicKey, createKeyPair, renderJwtConfig } from '@partway/server/auth/apps/keys';
-import { getApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
+import { getChangeableApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
 import { ENTERPRISE_ID } from '@partway/server/auth/context';
 import type { AppRow, Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
@@ -79,7 +79,7 @@ async function toListed(db: Kysely<Tables>, app: AppRow) {
   return {
     client_id: app.client_id,
     name: app.name,
-    service_user_id: String(app.service_user_id),
+    service_user_id: app.service_user_id === null ? null : String(app.service_user_id),
     as_user: app.as_user === 1,
     redirect_uris: await listRedirects(db, app.client_id),
     key_ids: (await listAppKeys(db, app.client_id)).map(({ kid }) => kid),
@@ -89,7 +89,7 @@ async function toListed(db: Kysely<Tables>, app: AppRow) {
 const APP_COLUMNS: readonly Column<ListedApp>[] = [
   { header: 'CLIENT ID', cell: (app) => app.client_id },
   { header: 'NAME', cell: (app) => app.name },
-  { header: 'SERVICE USER', cell: (app) => app.service_user_id },
+  { header: 'SERVICE USER', cell: (app) => app.service_user_id ?? '-' },
   { header: 'AS-USER', cell: (app) => (app.as_user ? 'yes' : 'no') },
   { header: 'REDIRECT URIS', cell: (app) => app.redirect_uris.join(' ') || '-' },
   { header: 'KEY IDS', cell: (app) => app.key_ids.join(' ') || '-' },
@@ -104,7 +104,7 @@ function addAppKeyCommand(app: Command): void {
     .argument('<file>', 'RSA public key (PEM)');
   const addKey = async (db: Kysely<Tables>, [clientId = '', path = '']: string[]) => {
     const pem = await readFile(path, 'utf8');
-    await getApp(db, clientId);
+    await getChangeableApp(db, clientId);
     const kid = await addAppKey(db, { clientId, pem, now: Date.now() });
     return { text: `key id  ${kid}`, json: { client_id: clientId, key_id: kid } };
   };

@@ -5,7 +5,7 @@ import { revokeAppTokens } from '../tokens/revoke-tokens.ts';
 import { beginDeletion, hasContent } from '../users/delete.ts';
 import { removeUser, type UserDeletionDeps } from '../users/remove.ts';
 import { findUser } from '../users/store.ts';
-import { getApp } from './store.ts';
+import { type ConfidentialApp, getChangeableApp } from './store.ts';
 
 /**
  * What happens to an app's service user: deleted, but only if it has no files or uploads (`delete-empty`); deleted with
@@ -26,7 +26,7 @@ export async function removeApp(
 ): Promise<{ app: AppRow; serviceUser: UserRow }> {
   const { auth } = deps;
   const { app, serviceUser, tokens, job } = await auth.db.transaction().execute(async (tx) => {
-    const app = await getApp(tx, clientId);
+    const app = await getChangeableApp(tx, clientId);
     const serviceUser = await lockServiceUser(tx, app);
     if (fate === 'delete-empty' && (await hasContent(tx, serviceUser))) throw hasContentError(serviceUser);
     const tokens = await deleteAppRows(tx, clientId);
@@ -39,7 +39,7 @@ export async function removeApp(
   return { app, serviceUser };
 }
 
-async function lockServiceUser(tx: Transaction<Tables>, app: AppRow): Promise<UserRow> {
+async function lockServiceUser(tx: Transaction<Tables>, app: ConfidentialApp): Promise<UserRow> {
   await lockTree(tx, app.service_user_id);
   const user = await findUser(tx, app.service_user_id);
   if (user === undefined) throw new Error(`The service user of the app ${app.client_id} does not exist.`);

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { AppRow, Tables } from '../../database/schema.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
-import { getApp } from './store.ts';
+import { getChangeableApp } from './store.ts';
 
 /**
  * Gives an app a new secret, which is returned only this once. The old secret stops working. Tokens that the app already
@@ -11,7 +11,7 @@ export async function rotateSecret(
   db: Kysely<Tables>,
   clientId: string,
 ): Promise<{ app: AppRow; clientSecret: string }> {
-  const app = await getApp(db, clientId);
+  const app = await getChangeableApp(db, clientId);
   const clientSecret = newSecret();
   await db
     .updateTable('apps')
