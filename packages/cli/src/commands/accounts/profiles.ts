@@ -4,7 +4,7 @@ import { type Column, renderTable } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
 import { addValueOption, renderValue, valueField } from '../../output/value.ts';
 import { getProfile, type Profiles } from '../../profiles/profile.ts';
-import { readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
+import { readProfiles, updateProfiles } from '../../profiles/profiles-file.ts';
 
 /** `partway profiles` */
 export function addProfilesCommand(program: Command): void {
@@ -44,9 +44,11 @@ const COLUMNS: readonly Column<ListedProfile>[] = [
 export function addUseCommand(program: Command): void {
   const command = program.command('use').argument('<profile>', 'profile name');
   command.description('set the default profile').action(async (name: string) => {
-    const saved = await readProfiles();
-    const { server } = getProfile(saved, name);
-    await writeProfiles({ ...saved, current: name });
+    const { server } = await updateProfiles(async (saved, write) => {
+      const profile = getProfile(saved, name);
+      await write({ ...saved, current: name });
+      return profile;
+    });
     console.log(`The default profile is now "${escapeControl(name)}" (${server}).`);
   });
 }
