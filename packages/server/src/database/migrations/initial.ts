@@ -183,6 +183,14 @@ async function createItems(db: Kysely<unknown>): Promise<void> {
       .execute();
   }
 
+  // What has been in the trash for longest, of all users.
+  await db.schema
+    .createIndex('items_in_trash_by_time')
+    .on('items')
+    .columns(['trashed_at', 'id'])
+    .where(sql.ref('trashed_with'), '=', sql.ref('id'))
+    .execute();
+
   await db.schema
     .createTable('tree_jobs')
     .addColumn('id', 'bigint', (c) => c.primaryKey())
@@ -223,6 +231,13 @@ async function createVersions(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('versions_by_number').unique().on('versions').columns(['file_id', 'number']).execute();
   // Garbage collection asks for each blob whether any version references it.
   await db.schema.createIndex('versions_by_blob').on('versions').column('blob_id').execute();
+
+  await db.schema
+    .createIndex('versions_in_trash')
+    .on('versions')
+    .columns(['trashed_at', 'id'])
+    .where(sql.ref('trashed_at'), 'is not', null)
+    .execute();
 
   await db.schema
     .createTable('locks')
