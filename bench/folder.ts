@@ -45,6 +45,7 @@ const files: FileContext = {
   clock: new GuardedClock(),
   maxFileSize: 1e9,
   limits: DEFAULT_LIMITS,
+  trashRetention: { period: undefined, since: 0 },
   treeBatches: new SerialQueue(),
 };
 const owner = await addUser(db, { login: 'bench', name: 'Bench', now: Date.now() });

@@ -6,13 +6,14 @@ import { SignJWT } from 'jose';
 import { addApp, addUser } from '../../packages/server/src/auth/accounts.ts';
 import type { ClientSecret } from '../../packages/server/src/auth/apps/get-client.ts';
 import { addAppKey } from '../../packages/server/src/auth/apps/keys.ts';
+import type { ConfidentialApp } from '../../packages/server/src/auth/apps/store.ts';
 import type { AuthContext } from '../../packages/server/src/auth/context.ts';
 import { issueCode } from '../../packages/server/src/auth/grants/authorize.ts';
 import type { GrantError } from '../../packages/server/src/auth/grants/errors.ts';
 import { LoginAttempts } from '../../packages/server/src/auth/login/attempts.ts';
 import { TokenCache } from '../../packages/server/src/auth/token-cache.ts';
 import { ensureDeveloper } from '../../packages/server/src/auth/users/developer.ts';
-import type { AppRow, UserRow } from '../../packages/server/src/database/schema.ts';
+import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { deleteAtExit } from '../support/leftovers.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { dropTestDatabase, openTestDatabase } from '../support/test-database.ts';
@@ -24,7 +25,7 @@ export const REDIRECT = 'https://app.partway.test/callback';
 export interface AuthFixture extends AsyncDisposable {
   access: AuthContext;
   clock: TestClock;
-  app: AppRow;
+  app: ConfidentialApp;
   /** The credentials of the app. */
   client: ClientSecret;
   user: UserRow;

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { partway } from '../support/accounts.ts';
+import { operatorEnv, partway } from '../support/accounts.ts';
 import type { TestServer } from '../support/server.ts';
-import { databaseSettings } from '../support/test-database.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
@@ -26,8 +25,7 @@ export async function partwayJson<T>(server: Folder, ...args: string[]): Promise
 export function partwayWithInput<T>(server: Folder, input: string, ...args: string[]): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const all = [PARTWAY, ...args, '--json', '--data', server.dataFolder];
-  const env = { ...process.env, ...databaseSettings(server.dataFolder) };
-  const child = execFile(process.execPath, all, { env }, (error, stdout, stderr) => {
+  const child = execFile(process.execPath, all, { env: operatorEnv(server.dataFolder) }, (error, stdout, stderr) => {
     if (error === null) resolve(JSON.parse(stdout) as T);
     else reject(new Error(stderr));
   });

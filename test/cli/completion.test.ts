@@ -55,7 +55,7 @@ after(() => server[Symbol.asyncDispose]());
 /** Words typed so far, the last of them incomplete, and what is offered for them. */
 const CASES: [typed: string[], offered: string[], notOffered: string[]][] = [
   [['se'], ['serve', 'sessions'], ['upload']],
-  [['token', ''], ['make', 'list', 'revoke'], ['upload']],
+  [['token', ''], ['create', 'list', 'revoke'], ['upload']],
   [['app', 'key', ''], ['add'], ['list']],
   [['upload', '--con'], ['--conflict'], ['--to']],
   [['upload', '--conflict', ''], ['fail', 'rename', 'version'], ['zebra.bin']],

@@ -35,6 +35,9 @@ test('login with a token prints the user, and later commands use the server by d
     { name: 'here', in_use: true, server: place.server.url, credentials: 'token' },
   ]);
   assert.ok(!listed.stdout.includes(place.server.token));
+  assert.equal((await run(['profiles'], { env })).stdout, `here\t${place.server.url}\ttoken\t*\n`);
+  assert.equal((await run(['profiles', '--value'], { env })).stdout, 'here\n');
+  assert.equal((await run(['profiles', '--value', 'server'], { env })).stdout, `${place.server.url}\n`);
 
   const out = await run(['logout'], { env });
   assert.match(out.stdout, /Deleted profile "here" /);
@@ -134,7 +137,7 @@ test('the developer token of a local data folder is only used with a loopback ad
   assert.equal((await run(['ls', '--server', url], { env })).code, 0);
   assert.equal((await run(['ls'], { env: { ...env, PARTWAY_LISTEN: new URL(url).host } })).code, 0);
   // The operator's variables apply to both: clients use the server's token.
-  const made = JSON.parse(await partway(mine.server, 'token', 'make', '--json')) as { access_token: string };
+  const made = JSON.parse(await partway(mine.server, 'token', 'create', '--json')) as { access_token: string };
   const wide = { ...env, PARTWAY_LISTEN: new URL(url).host.replace('127.0.0.1', '0.0.0.0') };
   assert.equal((await run(['ls'], { env: { ...wide, PARTWAY_TOKEN: made.access_token } })).code, 0);
 });

@@ -225,6 +225,7 @@ async function sendDirectUpload(node: Node, bytes: AsyncIterable<Uint8Array> | B
     maxFileSize: limits.maxFileSize,
     userQuota: undefined,
     limits,
+    trashRetention: { period: undefined, since: 0 },
     treeBatches: new SerialQueue(),
   };
   const { id: caller, root_id: folderId } = node.owner;

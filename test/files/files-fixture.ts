@@ -81,6 +81,7 @@ export async function openFilesFixture(plan: readonly Fault<BlobStore>[] = []): 
     clock,
     maxFileSize: 1_000,
     limits: { ...DEFAULT_LIMITS },
+    trashRetention: { period: undefined, since: clock.now() },
     treeBatches: new SerialQueue(),
   });
 }

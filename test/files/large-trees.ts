@@ -103,7 +103,7 @@ export async function countWrites(
 export async function finishJobs(fixture: FilesFixture): Promise<number> {
   fixture.clock.advance(3_600_000);
   const { files } = fixture;
-  return finishTreeJobs({ files } as Parameters<typeof finishTreeJobs>[0]);
+  return finishTreeJobs({ files } as unknown as Parameters<typeof finishTreeJobs>[0]);
 }
 
 export async function countRows({ files }: FilesFixture): Promise<Record<string, number>> {

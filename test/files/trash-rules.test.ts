@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemId } from '../../packages/protocol/src/ids.ts';
 import { findItem, folderMini } from '../../packages/server/src/files/find.ts';
-import { purgedAt, trashFolder } from '../../packages/server/src/files/trash.ts';
+import { trashFolder } from '../../packages/server/src/files/trash.ts';
 import { errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import { asFile, copy, move, readRow, restore, trash } from './tree-steps.ts';
@@ -28,12 +28,6 @@ test('an empty folder goes to the trash without recursive, and one with a single
   await trashFolder(files, request);
   assert.equal((await readRow(fixture, folder)).trashed_with, folder.id);
   await assertCountersRight(files.db);
-});
-
-test('an item counts as purged thirty days after it was moved to the trash', () => {
-  const trashedAt = Date.parse('2026-01-15T12:34:56Z');
-  assert.equal(purgedAt(trashedAt), Date.parse('2026-02-14T12:34:56Z'));
-  assert.equal(purgedAt(null), null);
 });
 
 test('the depth of an item is the number of its parent folders', async () => {

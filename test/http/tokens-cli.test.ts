@@ -26,7 +26,7 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 const createApi = (token: string) => new Api({ url: server.url, token });
-const createToken = (...args: string[]) => partwayJson<CreatedToken>(server, 'token', 'make', ...args);
+const createToken = (...args: string[]) => partwayJson<CreatedToken>(server, 'token', 'create', ...args);
 
 test('a created token belongs to its user, and has the lifetime and scope that were given', async () => {
   const id = await addUserWithPassword(server, 'ada@partway.test', 'correct horse battery');
@@ -48,10 +48,10 @@ test('a created token belongs to its user, and has the lifetime and scope that w
 
 test('rejects invalid values with a message that names them', async () => {
   for (const [args, message] of [
-    [['token', 'make', '--user', 'nobody'], /no user with the login nobody/],
-    [['token', 'make', '--scope', 'make_coffee'], /Unknown scopes: make_coffee/],
-    [['token', 'make', '--resource', 'folders/42'], /has no folders\/42/],
-    [['token', 'make', '--expires', 'soon'], /--expires must be a time/],
+    [['token', 'create', '--user', 'nobody'], /no user with the login nobody/],
+    [['token', 'create', '--scope', 'make_coffee'], /Unknown scopes: make_coffee/],
+    [['token', 'create', '--resource', 'folders/42'], /has no folders\/42/],
+    [['token', 'create', '--expires', 'soon'], /--expires must be a time/],
     [['token', 'revoke', 'x'], /no token x/],
     [['user', 'add', 'ada@partway.test'], /already/],
     [['app', 'add', 'x', '--redirect-uri', 'http://app.example.com/'], /cannot be used/],

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestServer } from './server.ts';
+import { storageSettings } from './storage.ts';
 import { databaseSettings } from './test-database.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
@@ -10,9 +11,14 @@ const run = promisify(execFile);
 /** Runs a `partway` command on a server's data folder, as its operator would, and returns what it printed. */
 export async function partway({ dataFolder }: Pick<TestServer, 'dataFolder'>, ...args: string[]): Promise<string> {
   const { stdout } = await run(process.execPath, [PARTWAY, ...args, '--data', dataFolder], {
-    env: { ...process.env, ...databaseSettings(dataFolder) },
+    env: operatorEnv(dataFolder),
   });
   return stdout;
+}
+
+/** The environment in which an operator works on a server's data folder, with its database and store. */
+export function operatorEnv(dataFolder: string): NodeJS.ProcessEnv {
+  return { ...process.env, ...databaseSettings(dataFolder), ...storageSettings(dataFolder) };
 }
 
 export interface TestApp {

@@ -185,5 +185,11 @@ async function countBlobRows({ uploads }: UploadFixture): Promise<number> {
 }
 
 function createFileContext({ uploads }: UploadFixture) {
-  return { ...uploads, treeBatches: new SerialQueue(), maxFileSize: uploads.limits.maxFileSize, userQuota: undefined };
+  return {
+    ...uploads,
+    trashRetention: { period: undefined, since: 0 },
+    treeBatches: new SerialQueue(),
+    maxFileSize: uploads.limits.maxFileSize,
+    userQuota: undefined,
+  };
 }

@@ -41,14 +41,14 @@ export async function startServer(config: Config, clock = new GuardedClock()): P
   await using opened = new AsyncDisposableStack();
   const resources = await openResources(config, { clock, log, opened });
   const handover = openHandover(config, resources, log);
+  clock.onJump = (by) => log.warn({ aheadMillis: by }, CLOCK_JUMPED);
+  await compareWithRows(clock, resources.db);
   const services = await createServices(config, resources, { clock, log, opened, handover });
   const { auth, uploads, files, readiness } = services;
   const { db, aside, dataFolder, developerToken, native } = resources;
 
   // With several nodes, another node may be writing these blobs; they are deleted when their lease expires.
   if (config.database === undefined) await discardBlobsOfEndedProcesses(uploads);
-  clock.onJump = (by) => log.warn({ aheadMillis: by }, CLOCK_JUMPED);
-  await compareWithRows(clock, db);
   opened.defer(() => saveTime(db, clock.trustedTime()).catch(() => {}));
 
   const app = await buildApp(services);

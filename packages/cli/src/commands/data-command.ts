@@ -1,4 +1,5 @@
-import { readConfig } from '@partway/server/config/config';
+import { type Config, readConfig } from '@partway/server/config/config';
+import type { SettingName } from '@partway/server/config/settings';
 import type { Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
@@ -11,20 +12,28 @@ export interface Output {
   json: unknown;
 }
 
+interface DatabaseOptions {
+  /** The field of the JSON output that `--value` prints by default. */
+  mainField?: string;
+  /** Settings that the command has in addition to those of the database. */
+  settings?: readonly SettingName[];
+}
+
 /**
  * Makes `command` work on the database of a data folder and print the result: as JSON with `--json`, and one field of it with
  * `--value`, by default `mainField`.
  */
 export function databaseCommand(
   command: Command,
-  work: (db: Kysely<Tables>, args: string[]) => Promise<Output>,
-  { mainField = 'id' } = {},
+  work: (db: Kysely<Tables>, args: string[], config: Config) => Promise<Output>,
+  { mainField = 'id', settings = [] }: DatabaseOptions = {},
 ): Command {
   addValueOption(command.option('--json', 'print JSON'), mainField);
-  return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE']).action(async () => {
+  return addSettings(command, ['PARTWAY_DATA', 'PARTWAY_DATABASE', ...settings]).action(async () => {
     // Loaded lazily: the database's modules are large, and other commands do not need them.
     const { withDatabase } = await import('./data/with-database.ts');
-    const { text, json } = await withDatabase(readConfig(readSettings(command)), (db) => work(db, command.args));
+    const config = readConfig(readSettings(command));
+    const { text, json } = await withDatabase(config, (db) => work(db, command.args, config));
     const field = valueField(command, mainField);
     const output =
       command.opts().json === true
@@ -35,11 +44,6 @@ export function databaseCommand(
     // An empty list must print no line, so that scripts can count lines.
     if (output !== '') console.log(output);
   });
-}
-
-/** Renders one line per row, with tabs between the cells. */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
-  return rows.map((row) => row.join('\t')).join('\n');
 }
 
 /** Returns the value of a text option. */

@@ -7,6 +7,13 @@ import {
 } from '@partway/server/config/settings';
 import { type Command, Option } from 'commander';
 
+/** The settings of the blob store, in addition to those of the database. */
+export const STORAGE_SETTINGS = [
+  'PARTWAY_STORAGE',
+  'PARTWAY_S3_ENDPOINT',
+  'PARTWAY_S3_PATH_STYLE',
+] as const satisfies SettingName[];
+
 /** Adds a flag for each of these settings. Each can also be set by its environment variable. */
 export function addSettings(command: Command, names: readonly SettingName[] = SETTINGS.map(({ env }) => env)): Command {
   for (const setting of SETTINGS) {

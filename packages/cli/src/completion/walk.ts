@@ -2,7 +2,7 @@ import type { DescribedCommand } from './describe.ts';
 
 /** A command with its path. */
 export interface CommandPath {
-  /** The command and its parents, such as `partway token make`. */
+  /** The command and its parents, such as `partway token create`. */
   path: string;
   command: DescribedCommand;
 }

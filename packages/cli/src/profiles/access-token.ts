@@ -1,12 +1,16 @@
 import { createClient } from '@partway/client/node/index';
+import { getBrowserToken } from './browser-token.ts';
 import type { ChosenServer } from './choose-server.ts';
 
-/** Returns a valid access token: the saved one, or a new one for an app's secret. */
-export async function getAccessToken({
-  server,
-  credentials,
-}: Pick<ChosenServer, 'server' | 'credentials'>): Promise<string> {
+/** Returns a valid access token, other than `refused`: the saved one, a renewed one, or a new one for an app's secret. */
+export async function getAccessToken(
+  { server, credentials, profile }: Omit<ChosenServer, 'from'>,
+  refused?: string,
+): Promise<string> {
   if (credentials.kind === 'token') return credentials.token;
+  if (credentials.kind === 'browser') {
+    return profile === undefined ? credentials.accessToken : getBrowserToken(profile, refused);
+  }
   const client = createClient({ server, token: '', store: false });
   try {
     const { access_token: token } = await client.authorization.requestAccessToken({

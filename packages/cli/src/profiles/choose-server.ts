@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '@partway/server/config/config';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { isLoopbackAddress, parseServerAddress } from './address.ts';
-import { type Credentials, getProfile } from './profile.ts';
+import { type Credentials, getProfile, type Profiles } from './profile.ts';
 import { readProfiles } from './profiles-file.ts';
 import type { ServerChoice } from './server-options.ts';
 
@@ -11,6 +11,8 @@ import type { ServerChoice } from './server-options.ts';
 export interface ChosenServer {
   server: string;
   credentials: Credentials;
+  /** The name of the profile that they are from, if any. */
+  profile?: string;
   /** For people: "profile work", "--server", "the server of this folder". */
   from: string;
 }
@@ -29,18 +31,19 @@ export interface ChosenServer {
  */
 export async function chooseServer({ profile, server }: ServerChoice): Promise<ChosenServer> {
   const saved = await readProfiles();
-  if (profile !== undefined) return { ...getProfile(saved, profile), from: `profile ${profile}` };
+  if (profile !== undefined) return chooseProfile(saved, profile);
   if (server !== undefined) {
     const address = parseServerAddress(server);
-    const [name, match] = Object.entries(saved.profiles).find((entry) => entry[1].server === address) ?? [];
-    const token = process.env.PARTWAY_TOKEN;
-    if (!token && match !== undefined) return { ...match, from: `profile ${name}` };
+    const name = Object.keys(saved.profiles).find((each) => saved.profiles[each]?.server === address);
+    if (!process.env.PARTWAY_TOKEN && name !== undefined) return chooseProfile(saved, name);
     return { server: address, credentials: await getToken(address), from: '--server' };
   }
-  if (saved.current !== undefined) {
-    return { ...getProfile(saved, saved.current), from: `profile ${saved.current}` };
-  }
+  if (saved.current !== undefined) return chooseProfile(saved, saved.current);
   return { ...(await getLocalServer()), from: 'the server of this folder' };
+}
+
+function chooseProfile(saved: Profiles, name: string): ChosenServer {
+  return { ...getProfile(saved, name), profile: name, from: `profile ${name}` };
 }
 
 async function getLocalServer(): Promise<Pick<ChosenServer, 'server' | 'credentials'>> {

@@ -10,6 +10,7 @@ export interface Profile {
 
 export type Credentials =
   | { kind: 'token'; token: string }
+  | BrowserCredentials
   | {
       /** The client ID and secret of an app, with which it can request tokens that are valid for an hour. */
       kind: 'app';
@@ -18,6 +19,15 @@ export type Credentials =
       /** Who the app acts as. */
       subject: Subject;
     };
+
+/** The tokens of a login in a browser. The refresh token works once; the response contains the next one. */
+export interface BrowserCredentials {
+  kind: 'browser';
+  accessToken: string;
+  refreshToken: string;
+  /** When the access token expires, by the clock of this machine. */
+  expiresAt: number;
+}
 
 export interface Subject {
   type: 'user' | 'enterprise';

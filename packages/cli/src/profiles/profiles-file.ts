@@ -1,9 +1,10 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { writeAtomically } from '@partway/server/data-folder/secret-file';
 import { EXIT, Failure } from '../exit-codes.ts';
 import type { Profiles } from './profile.ts';
+import { withLock } from './profiles-lock.ts';
 
 /** Returns the path of the profiles: `profiles.json` in `$XDG_CONFIG_HOME/partway`, or in `~/.config/partway`. */
 export function profilesPath(): string {
@@ -24,10 +25,17 @@ export async function readProfiles(): Promise<Profiles> {
   return parseProfiles(text, path);
 }
 
-export async function writeProfiles(profiles: Profiles): Promise<void> {
+/**
+ * Calls `change` with all profiles and with a function that replaces them. Other processes wait meanwhile, so that no change
+ * is lost.
+ */
+export function updateProfiles<T>(
+  change: (saved: Profiles, write: (changed: Profiles) => Promise<void>) => Promise<T>,
+): Promise<T> {
   const path = profilesPath();
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeAtomically(path, `${JSON.stringify(profiles, undefined, 2)}\n`);
+  return withLock(path, async () =>
+    change(await readProfiles(), (changed) => writeAtomically(path, `${JSON.stringify(changed, undefined, 2)}\n`)),
+  );
 }
 
 function parseProfiles(text: string, path: string): Profiles {
@@ -54,6 +62,9 @@ function isProfiles(value: unknown): value is Profiles {
 function isCredentials(value: unknown): boolean {
   if (!isObject(value)) return false;
   if (value.kind === 'token') return isText(value.token);
+  if (value.kind === 'browser') {
+    return isText(value.accessToken) && isText(value.refreshToken) && typeof value.expiresAt === 'number';
+  }
   const { kind, clientId, clientSecret, subject } = value;
   if (kind !== 'app' || !isText(clientId) || !isText(clientSecret) || !isObject(subject)) return false;
   return (subject.type === 'user' || subject.type === 'enterprise') && isText(subject.id);

@@ -10,6 +10,16 @@ interface TokenForm {
   [field: string]: string | undefined;
 }
 
+interface AuthorizationRequest {
+  client_id: string;
+  redirect_uri?: string;
+  state?: string;
+  scope?: string;
+  /** PKCE (RFC 7636), on Partway servers. */
+  code_challenge?: string;
+  code_challenge_method?: 'S256';
+}
+
 export type Authorization = ReturnType<typeof authorization>;
 
 /** /oauth2. These calls need no token of the client. Their errors are OAuth's, with `error` as the code. */
@@ -48,7 +58,7 @@ export function authorization({ caller, oauth2, authorize }: Endpoint) {
     },
 
     /** Returns the URL of the page on which users authorize an app. */
-    authorizeUrl(query: { client_id: string; redirect_uri?: string; state?: string; scope?: string }): string {
+    authorizeUrl(query: AuthorizationRequest): string {
       return `${authorize}?${new URLSearchParams({ response_type: 'code', ...query })}`;
     },
   };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
-import type { AppRow, Tables, UserRow } from '../database/schema.ts';
+import type { Tables, UserRow } from '../database/schema.ts';
 import { checkRedirectUri } from './apps/redirect-uri.ts';
-import { insertApp } from './apps/store.ts';
+import { type ConfidentialApp, insertApp } from './apps/store.ts';
 import { hashSecret, newSecret } from './secrets.ts';
 import { checkLogin, checkUserName, insertUser } from './users/store.ts';
 
@@ -25,7 +25,7 @@ export async function addUser(
 }
 
 export interface NewApp {
-  app: AppRow;
+  app: ConfidentialApp;
   /** Only its hash is stored, so it cannot be shown again. */
   clientSecret: string;
   serviceUser: UserRow;
@@ -46,7 +46,7 @@ export async function addApp(db: Kysely<Tables>, { name, now, asUser, redirectUr
   const clientId = randomBytes(16).toString('hex');
   const clientSecret = newSecret();
   const serviceUser = await addUser(db, { login: `app-${clientId}@partway.local`, name, now });
-  const app: AppRow = {
+  const app: ConfidentialApp = {
     client_id: clientId,
     name,
     secret_sha256: hashSecret(clientSecret),

@@ -35,6 +35,8 @@ export interface Config {
   readonly limits: Readonly<Limits>;
   readonly sessionLifetime: number;
   readonly sweepInterval: number;
+  /** Undefined: the trash is never emptied. */
+  readonly trashRetention: number | undefined;
   readonly orphanGrace: number;
   readonly orphanRetention: number;
   readonly shutdownDelay: number;
@@ -113,6 +115,15 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     return { kind: 's3', ...bucket, endpoint, pathStyle: usesPathStyle, spoolSize, minPartSize };
   }
 
+  function readTrashRetention(): number | undefined {
+    if (given.PARTWAY_TRASH_RETENTION === 'off') return undefined;
+    return read(
+      'PARTWAY_TRASH_RETENTION',
+      (text) => checkRange(parseDuration(text), 1, Number.MAX_SAFE_INTEGER),
+      'a time such as 12h or 30d, or off',
+    );
+  }
+
   const config = {
     listen: read('PARTWAY_LISTEN', parseListen, 'host:port, such as 127.0.0.1:4400, [::1]:4400 or 0.0.0.0:443'),
     dataFolder: read(
@@ -154,6 +165,7 @@ export function readConfig(given: GivenSettings, environment: Environment = proc
     limits: mapLimits(({ env, kind, min, max }) => (kind === 'bytes' ? size(env, min, max) : count(env, max))),
     sessionLifetime: time('PARTWAY_SESSION_TTL', 1),
     sweepInterval: time('PARTWAY_SWEEP_INTERVAL', 10),
+    trashRetention: readTrashRetention(),
     orphanGrace: time('PARTWAY_ORPHAN_GRACE'),
     orphanRetention: time('PARTWAY_ORPHAN_RETENTION'),
     shutdownDelay: time('PARTWAY_SHUTDOWN_DELAY'),

@@ -136,6 +136,12 @@ export const SETTINGS = [
     default: '1m',
   },
   {
+    env: 'PARTWAY_TRASH_RETENTION',
+    value: 'time|off',
+    help: 'how long items and versions stay in the trash before they are deleted permanently; off: until somebody deletes them',
+    default: '30d',
+  },
+  {
     env: 'PARTWAY_ORPHAN_GRACE',
     value: 'time',
     help: 'minimum age of bytes without a database row before they count as orphans',

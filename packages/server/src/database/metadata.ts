@@ -4,7 +4,12 @@ import type { Tables } from './schema.ts';
 /** Jobs that all nodes together run once per interval. The value is the time of the last start. */
 export type ClusterJob = 'last-maintenance-run' | 'last-orphan-scan';
 /** Settings that all nodes share. The first node sets them; only the times of jobs change later. */
-export type ClusterSetting = 'database-id' | 'signing-key-sha256' | 'developer-token-sha256' | ClusterJob;
+export type ClusterSetting =
+  | 'database-id'
+  | 'signing-key-sha256'
+  | 'developer-token-sha256'
+  | 'trash-retention-since'
+  | ClusterJob;
 
 /** Gets the ID of this database. Copies and restored backups of the database have the same ID. */
 export async function getDatabaseId(db: Kysely<Tables>): Promise<string> {

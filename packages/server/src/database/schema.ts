@@ -81,10 +81,10 @@ export interface UserSpaceRow {
 export interface AppRow {
   client_id: string;
   name: string;
-  /** SHA-256 of the secret, hex. The secret has 256 random bits, so no slow hash is needed. */
-  secret_sha256: string;
-  /** The user as whom the app acts for itself (`box_subject_type=enterprise`). */
-  service_user_id: UserId;
+  /** SHA-256 of the secret, hex. The secret has 256 random bits, so no slow hash is needed. Null for the public client. */
+  secret_sha256: string | null;
+  /** The user as whom the app acts for itself (`box_subject_type=enterprise`). Null for the public client. */
+  service_user_id: UserId | null;
   created_at: Millis;
   /** 1 if the app can impersonate any user with the As-User header. */
   as_user: 0 | 1;

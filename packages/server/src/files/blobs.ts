@@ -168,7 +168,10 @@ export async function discardBlob(
  * Removes blobs of deleted versions, unless other versions reference them. Call this after the deletion has committed:
  * a blob without references then can never get one again, because copies are made from versions.
  */
-export async function deleteUnreferencedBlobs({ db, blobs }: FileContext, blobIds: readonly BlobId[]): Promise<void> {
+export async function deleteUnreferencedBlobs(
+  { db, blobs }: Pick<FileContext, 'db' | 'blobs'>,
+  blobIds: readonly BlobId[],
+): Promise<void> {
   const rows = await inBatches(blobIds, (batch) =>
     db.selectFrom('versions').select('blob_id').distinct().where('blob_id', 'in', batch).execute(),
   );

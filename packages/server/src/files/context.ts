@@ -5,6 +5,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { SerialQueue } from '../util/keyed-queue.ts';
+import type { TrashRetention } from './trash-retention.ts';
 
 /** Dependencies shared by the operations on files and folders. */
 export interface FileContext {
@@ -17,9 +18,13 @@ export interface FileContext {
   /** Default quota, in bytes, for users without their own; undefined for no limit. */
   userQuota?: number | undefined;
   limits: Limits;
+  trashRetention: TrashRetention;
   /**
    * Runs the batches of all long operations one at a time. Other requests therefore wait for one batch at most, no matter
    * how many trees are being copied and deleted.
    */
   treeBatches: SerialQueue;
 }
+
+/** What deleting a tree in batches uses. */
+export type TreeDeletionContext = Pick<FileContext, 'db' | 'blobs' | 'clock' | 'treeBatches'>;

@@ -2,7 +2,7 @@ import type { BlobId, ItemId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { ItemRow, Tables } from '../database/schema.ts';
 import { deleteUnreferencedBlobs, markBlobsForDeletion } from './blobs.ts';
-import type { FileContext } from './context.ts';
+import type { TreeDeletionContext } from './context.ts';
 import { chargeSpace } from './quota.ts';
 import { lockTree } from './tree.ts';
 import { BATCH_ROWS, deleteJob, renewJob, type TreeJob } from './tree-jobs.ts';
@@ -76,30 +76,12 @@ export class TreeRemoval {
     return trashed.length;
   }
 
-  /** Deletes versions, then their files. If a batch is full of versions, the files remain for the next one. */
   async #deleteFiles(tx: Transaction<Tables>, ids: readonly ItemId[]): Promise<number> {
-    const versions = await tx
-      .selectFrom('versions')
-      .select(['id', 'size', 'blob_id'])
-      .where('file_id', 'in', ids)
-      .limit(BATCH_ROWS)
-      .execute();
-    if (versions.length > 0) {
-      const versionIds = versions.map(({ id }) => id);
-      await tx.deleteFrom('versions').where('id', 'in', versionIds).execute();
-      await markBlobsForDeletion(
-        tx,
-        versions.map((version) => version.blob_id),
-      );
-    }
-    this.#deleted.items += versions.length;
-    for (const { size, blob_id: blob } of versions) {
-      this.#deleted.bytes += size;
-      this.#deleted.blobIds.push(blob);
-    }
-    if (versions.length === BATCH_ROWS) return versions.length;
-    await tx.deleteFrom('items').where('id', 'in', ids).execute();
-    return versions.length + ids.length;
+    const { bytes, versions, blobIds } = await deleteFileRows(tx, ids);
+    this.#deleted.items += versions;
+    this.#deleted.bytes += bytes;
+    this.#deleted.blobIds.push(...blobIds);
+    return versions === BATCH_ROWS ? versions : versions + ids.length;
   }
 
   /** Deletes the items of a level without children: folders, or the file if the tree is a single file. */
@@ -120,9 +102,34 @@ export class TreeRemoval {
   }
 }
 
+/**
+ * Deletes up to `BATCH_ROWS` versions of these files, then the files. If that many versions were deleted, the files remain
+ * for the next call. The owner's tree must be locked.
+ */
+export async function deleteFileRows(
+  tx: Transaction<Tables>,
+  ids: readonly ItemId[],
+): Promise<{ bytes: number; versions: number; blobIds: BlobId[] }> {
+  if (ids.length === 0) return { bytes: 0, versions: 0, blobIds: [] };
+  const versions = await tx
+    .selectFrom('versions')
+    .select(['id', 'size', 'blob_id'])
+    .where('file_id', 'in', ids)
+    .limit(BATCH_ROWS)
+    .execute();
+  const blobIds = versions.map((version) => version.blob_id);
+  if (versions.length > 0) {
+    const versionIds = versions.map(({ id }) => id);
+    await tx.deleteFrom('versions').where('id', 'in', versionIds).execute();
+    await markBlobsForDeletion(tx, blobIds);
+  }
+  if (versions.length < BATCH_ROWS) await tx.deleteFrom('items').where('id', 'in', ids).execute();
+  return { bytes: versions.reduce((sum, { size }) => sum + size, 0), versions: versions.length, blobIds };
+}
+
 /** Deletes the rest of a tree in at most `batches` batches. Returns whether all of it is deleted. */
 export async function removeTree(
-  context: FileContext,
+  context: TreeDeletionContext,
   job: TreeJob,
   removal: TreeRemoval,
   { batches, signal }: { batches: number; signal?: AbortSignal | undefined },

@@ -93,7 +93,10 @@ async function findRestoredHeight(
   return folder !== undefined && isDepthLimited(folder) ? getHeight(context, context.db, item) : 0;
 }
 
-/** Moves an item to the trash and subtracts it from its folder's totals. The tree must be locked. */
+/**
+ * Moves an item to the trash and subtracts it from its folder's totals. The tree must be locked.
+ * @param now The time from which the item's retention counts.
+ */
 async function trashItem(tx: Transaction<Tables>, item: ItemRow, now: Millis): Promise<void> {
   await tx
     .updateTable('items')
@@ -111,7 +114,7 @@ export async function trashFile(
   { db, clock }: FileContext,
   { caller, fileId, ifMatch }: { caller: UserId; fileId: ItemId; ifMatch: string | undefined },
 ): Promise<void> {
-  const at = clock.now();
+  const at = clock.lifetimesFrom();
   await db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
     const file = await getChangeable(tx, { kind: 'file', owner: caller, id: fileId, ifMatch });
@@ -135,7 +138,7 @@ interface FolderToTrash {
  */
 export async function trashFolder({ db, clock }: FileContext, request: FolderToTrash): Promise<void> {
   const { caller, folderId, recursive, ifMatch } = request;
-  const at = clock.now();
+  const at = clock.lifetimesFrom();
   await db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
     const folder = await getChangeable(tx, { kind: 'folder', owner: caller, id: folderId, ifMatch });
@@ -160,8 +163,12 @@ export interface TrashedItemRef {
 export async function getTrashedItem(db: Kysely<Tables>, { kind, caller, id }: TrashedItemRef): Promise<ItemRow> {
   const item = await (kind === 'file' ? findFile : findFolder)(db, caller, id);
   if (item === undefined) throw new DomainError('not-found', `The ${kind} does not exist.`);
-  if (item.trashed_at === null) throw new DomainError('not-trashed', `The ${kind} is not in the trash.`);
+  if (item.trashed_at === null) throw notTrashedError({ kind });
   return item;
+}
+
+function notTrashedError({ kind }: Pick<TrashedItemRef, 'kind'>): DomainError {
+  return new DomainError('not-trashed', `The ${kind} is not in the trash.`);
 }
 
 /**
@@ -186,12 +193,18 @@ const BATCHES_PER_REQUEST = 100;
  * requests run, and a background job continues them after a crash. Blobs are removed after the rows that referenced
  * them. Items in the folder that had been trashed before it stay in the trash, and are restored to the root folder.
  * Throws `not-found`, `not-trashed`, `trashed`, and `blocked` while something in it is being copied.
+ * @param options With `before`, also throws `not-trashed` if it was moved to the trash later.
  */
-export async function purge(context: FileContext, trashed: TrashedItemRef): Promise<void> {
+export async function purge(
+  context: FileContext,
+  trashed: TrashedItemRef,
+  { before, signal }: { before?: Millis; signal?: AbortSignal | undefined } = {},
+): Promise<void> {
   const { caller, id } = trashed;
   const { job, removal, blobIds } = await context.db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
-    await getRestorableItem(tx, trashed);
+    const item = await getRestorableItem(tx, trashed);
+    if (before !== undefined && (item.trashed_at ?? before) > before) throw notTrashedError(trashed);
     await checkNotCopied(tx, caller, id, { orBelow: true });
     const detached = { parent_id: null, trashed_at: null, trashed_with: null };
     await tx.updateTable('items').set(detached).where('id', '=', id).execute();
@@ -200,13 +213,6 @@ export async function purge(context: FileContext, trashed: TrashedItemRef): Prom
     return { job, removal, blobIds: await removal.deleteRows(tx) };
   });
   await deleteUnreferencedBlobs(context, blobIds);
-  if (!(await removeTree(context, job, removal, { batches: BATCHES_PER_REQUEST }))) await abandonJob(context.db, job);
-}
-
-/** Box's default. */
-const TRASH_RETENTION: Millis = 30 * 24 * 60 * 60 * 1000;
-
-/** The `purged_at` of a trashed item, or null. Only informative: the server does not purge the trash by itself. */
-export function purgedAt(trashedAt: Millis | null): Millis | null {
-  return trashedAt === null ? null : trashedAt + TRASH_RETENTION;
+  if (!(await removeTree(context, job, removal, { batches: BATCHES_PER_REQUEST, signal })))
+    await abandonJob(context.db, job);
 }

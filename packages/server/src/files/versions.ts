@@ -161,12 +161,13 @@ export async function listVersions(
 }
 
 /**
- * Moves a past version to the trash. It keeps its blob until it is restored or its file is permanently deleted. Throws
+ * Moves a past version to the trash. It keeps its blob until it is purged, or its file is. Throws
  * `not-found`, `trashed`, `precondition-failed`, `item-locked`, and `invalid-request` for the current version.
  */
 export async function trashVersion({ db, clock }: FileContext, request: VersionRef): Promise<void> {
   const { caller, fileId } = request;
-  const at = clock.now();
+  // Its retention counts from then.
+  const at = clock.lifetimesFrom();
   await db.transaction().execute(async (tx) => {
     await lockTree(tx, caller);
     const { file, version } = await getVersion(tx, request);

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import { claimRun, withLeaderLock } from '../database/cluster-jobs.ts';
 import type { Tables } from '../database/schema.ts';
 import type { FileContext } from '../files/context.ts';
+import { emptyTrash } from '../files/empty-trash.ts';
 import { type BackgroundJob, startJobs } from '../jobs/scheduler.ts';
 import { throttle } from '../jobs/throttle.ts';
 import type { Clock, GuardedClock } from '../time/clock.ts';
@@ -78,6 +79,7 @@ function createJobs(
   return [
     { name: 'end expired sessions', run: async () => ({ expired: await expireSessions(uploads) }) },
     { name: 'delete unreferenced blobs', run: async () => ({ deleted: await deleteUnreferenced(uploads, { grace }) }) },
+    { name: 'empty the trash', run: async (signal) => ({ ...(await emptyTrash(files, { signal })) }) },
     {
       name: 'finish interrupted copies and deletions',
       run: async (signal) => ({ finished: await finishTreeJobs({ auth, files, uploads }, { signal }) }),

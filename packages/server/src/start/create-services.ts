@@ -8,6 +8,7 @@ import { ensureDeveloper } from '../auth/users/developer.ts';
 import type { Config } from '../config/config.ts';
 import type { Tables } from '../database/schema.ts';
 import type { FileContext } from '../files/context.ts';
+import { openTrashRetention } from '../files/trash-retention.ts';
 import { type Probe, Readiness } from '../http/routes/readiness.ts';
 import type { HttpSettings, Services } from '../http/services.ts';
 import { InFlightBlobs } from '../storage/in-flight.ts';
@@ -58,7 +59,9 @@ export async function createServices(
     commits: new KeyedQueue<SessionId>(),
     limits: { ...limits, partSize, minFileSize, maxFileSize, userQuota, sessionLifetime },
   };
-  const files: FileContext = { ...shared, maxFileSize, userQuota, limits, treeBatches: new SerialQueue() };
+  const trashRetention = await openTrashRetention(db, config.trashRetention, clock);
+  const treeBatches = new SerialQueue();
+  const files: FileContext = { ...shared, maxFileSize, userQuota, limits, trashRetention, treeBatches };
   const readiness = new Readiness(createProbes(aside, store), {
     onError: (probe, error) => log.error({ probe, err: error }, 'not ready'),
     clock,

@@ -79,8 +79,14 @@ export async function deleteStagedBytes(
   await deleteBlobRows(db, [staged.blob]);
 }
 
+/** What a process remembers of open sessions. */
+export interface SessionMemory {
+  hasher: Pick<UploadContext['hasher'], 'forget'>;
+  registry: Pick<UploadContext['registry'], 'forgetSession'>;
+}
+
 /** Drops what this process remembers of a session that has ended. */
-export function forgetSession({ hasher, registry }: UploadContext, session: SessionId): void {
+export function forgetSession({ hasher, registry }: SessionMemory, session: SessionId): void {
   hasher.forget(session);
   registry.forgetSession(session);
 }

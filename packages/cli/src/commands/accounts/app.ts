@@ -1,18 +1,24 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { addApp, type NewApp } from '@partway/server/auth/accounts';
 import { addAppKey, checkPublicKey, createKeyPair, renderJwtConfig } from '@partway/server/auth/apps/keys';
-import { findApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
+import { getChangeableApp, listAppKeys, listApps, listRedirects } from '@partway/server/auth/apps/store';
 import { ENTERPRISE_ID } from '@partway/server/auth/context';
-import type { Tables } from '@partway/server/database/schema';
+import type { AppRow, Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
-import { alignColumns, databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
+import { type Column, renderTable } from '../../output/table.ts';
+import { databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
+import { addAppRemoveCommand, addAppRotateCommand } from './change-app.ts';
 
 /** `partway app …` */
 export function addAppCommand(program: Command): void {
-  const app = program.command('app').description('add and list apps, which get tokens with a client ID and secret');
+  const app = program
+    .command('app')
+    .description('add, list, change and remove apps, which get tokens with a client ID and secret');
   addAppAddCommand(app);
   addAppKeyCommand(app);
+  addAppRotateCommand(app);
+  addAppRemoveCommand(app);
   addAppListCommand(app);
 }
 
@@ -25,7 +31,7 @@ function addAppAddCommand(app: Command): void {
     .option('--redirect-uri <uri...>', 'URIs to which a login can redirect')
     .option('--public-key <file...>', 'RSA public keys (PEM) for its JWT assertions')
     .option('--jwt-config <file>', "generate a key pair and write the JSON file for Box's SDKs, including the secret");
-  databaseCommand(command, async (db, [name = '']) => {
+  const add = async (db: Kysely<Tables>, [name = '']: string[]) => {
     const pems = await Promise.all(listOption(command, 'publicKey').map((path) => readFile(path, 'utf8')));
     for (const pem of pems) checkPublicKey(pem);
     const options = { asUser: command.opts().asUser === true, redirectUris: listOption(command, 'redirectUri') };
@@ -35,7 +41,8 @@ function addAppAddCommand(app: Command): void {
       config === undefined ? { created: await createApp(), kids: [] } : await writeJwtConfig(db, config, createApp);
     for (const pem of pems) kids.push(await addAppKey(db, { clientId: created.app.client_id, pem, now: Date.now() }));
     return renderNewApp(created, kids);
-  });
+  };
+  databaseCommand(command, add, { mainField: 'client_secret' });
 }
 
 function renderNewApp({ app, clientSecret, serviceUser }: NewApp, kids: string[]): Output {
@@ -58,33 +65,35 @@ ${keys}The secret will not be shown again. With box_subject_type=enterprise, the
 
 /** `partway app list` */
 function addAppListCommand(app: Command): void {
-  databaseCommand(app.command('list').description('list apps'), async (db) => {
-    const apps = [];
-    for (const row of await listApps(db)) {
-      apps.push({
-        client_id: row.client_id,
-        name: row.name,
-        service_user_id: String(row.service_user_id),
-        as_user: row.as_user === 1,
-        redirect_uris: await listRedirects(db, row.client_id),
-        key_ids: (await listAppKeys(db, row.client_id)).map(({ kid }) => kid),
-      });
-    }
-    return {
-      text: alignColumns(
-        apps.map((one) => [
-          one.client_id,
-          one.name,
-          one.service_user_id,
-          one.as_user ? 'as-user' : '-',
-          one.redirect_uris.join(' ') || '-',
-          one.key_ids.join(' ') || '-',
-        ]),
-      ),
-      json: apps,
-    };
-  });
+  const list = async (db: Kysely<Tables>) => {
+    const apps: ListedApp[] = [];
+    for (const row of await listApps(db)) apps.push(await toListed(db, row));
+    return { text: renderTable(apps, APP_COLUMNS), json: apps };
+  };
+  databaseCommand(app.command('list').description('list apps'), list, { mainField: 'client_id' });
 }
+
+type ListedApp = Awaited<ReturnType<typeof toListed>>;
+
+async function toListed(db: Kysely<Tables>, app: AppRow) {
+  return {
+    client_id: app.client_id,
+    name: app.name,
+    service_user_id: app.service_user_id === null ? null : String(app.service_user_id),
+    as_user: app.as_user === 1,
+    redirect_uris: await listRedirects(db, app.client_id),
+    key_ids: (await listAppKeys(db, app.client_id)).map(({ kid }) => kid),
+  };
+}
+
+const APP_COLUMNS: readonly Column<ListedApp>[] = [
+  { header: 'CLIENT ID', cell: (app) => app.client_id },
+  { header: 'NAME', cell: (app) => app.name },
+  { header: 'SERVICE USER', cell: (app) => app.service_user_id ?? '-' },
+  { header: 'AS-USER', cell: (app) => (app.as_user ? 'yes' : 'no') },
+  { header: 'REDIRECT URIS', cell: (app) => app.redirect_uris.join(' ') || '-' },
+  { header: 'KEY IDS', cell: (app) => app.key_ids.join(' ') || '-' },
+];
 
 /** `partway app key add` */
 function addAppKeyCommand(app: Command): void {
@@ -93,14 +102,13 @@ function addAppKeyCommand(app: Command): void {
     .command('add')
     .argument('<client-id>', 'client ID of the app')
     .argument('<file>', 'RSA public key (PEM)');
-  databaseCommand(command.description('register a public key'), async (db, [clientId = '', path = '']) => {
+  const addKey = async (db: Kysely<Tables>, [clientId = '', path = '']: string[]) => {
     const pem = await readFile(path, 'utf8');
-    if ((await findApp(db, clientId)) === undefined) {
-      throw new Error(`There is no app ${clientId}. List all apps with partway app list.`);
-    }
+    await getChangeableApp(db, clientId);
     const kid = await addAppKey(db, { clientId, pem, now: Date.now() });
     return { text: `key id  ${kid}`, json: { client_id: clientId, key_id: kid } };
-  });
+  };
+  databaseCommand(command.description('register a public key'), addKey, { mainField: 'key_id' });
 }
 
 /** Creates an app with a key pair, and writes the configuration for Box's SDKs to a new file with mode 0600. */

@@ -2,6 +2,7 @@ import { isCancel, password, select, text } from '@clack/prompts';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { parseServerAddress } from '../../profiles/address.ts';
 import type { Credentials, Profile, Subject } from '../../profiles/profile.ts';
+import { isBox, logInWithBrowser } from '../../web-login/log-in.ts';
 import type { PartialLogin } from './login-options.ts';
 
 /** Asks the user for the missing parts of a login. @throws Failure if stdin is not a terminal, or after Ctrl-C. */
@@ -9,11 +10,12 @@ export async function askLogin(partial: PartialLogin): Promise<Profile> {
   if (!process.stdin.isTTY) {
     throw new Failure(
       EXIT.usage,
-      'Standard input is not a terminal. Use --server with --token-stdin or --client-secret-stdin.',
+      'Standard input is not a terminal. Use --server with --web, --token-stdin or --client-secret-stdin.',
     );
   }
   const server = partial.server ?? parseServerAddress(await getAnswer(askServer()));
-  const kind = partial.clientId === undefined ? await getAnswer(askKind()) : 'app';
+  const kind = partial.web ? 'browser' : partial.clientId === undefined ? await getAnswer(askKind(server)) : 'app';
+  if (kind === 'browser') return { server, credentials: await logInWithBrowser(server) };
   return { server, credentials: kind === 'token' ? await askToken() : await askApp(partial) };
 }
 
@@ -26,11 +28,14 @@ function askServer() {
   });
 }
 
-function askKind() {
+function askKind(server: string) {
   return select<Credentials['kind']>({
     message: 'How do you want to log in?',
     options: [
-      { value: 'token', label: 'with an access token', hint: 'from partway token make, or the developer token' },
+      ...(isBox(server)
+        ? []
+        : [{ value: 'browser' as const, label: 'in the browser', hint: 'with login and password' }]),
+      { value: 'token', label: 'with an access token', hint: 'from partway token create, or the developer token' },
       { value: 'app', label: 'as an app, with its client ID and secret', hint: 'from partway app add' },
     ],
   });

@@ -7,12 +7,15 @@ import type { Profile, Subject } from '../../profiles/profile.ts';
 /** The parts of a login that are on the command line. */
 export interface PartialLogin {
   server?: string;
+  /** Whether to log in with a browser. */
+  web?: boolean;
   clientId?: string;
   subject?: Subject;
 }
 
 interface LoginOptions {
   server?: string;
+  web?: boolean;
   tokenStdin?: boolean;
   clientId?: string;
   clientSecretStdin?: boolean;
@@ -21,8 +24,8 @@ interface LoginOptions {
 }
 
 /**
- * Parses the options of `partway login`. `readComplete` resolves with the complete login if the secret comes on stdin, and
- * otherwise with undefined.
+ * Parses the options of `partway login`. `readComplete` resolves with the complete login if the secret comes on stdin or from
+ * a browser, and otherwise with undefined.
  */
 export function parseLogin(command: Command): { partial: PartialLogin; readComplete(): Promise<Profile | undefined> } {
   const options = command.opts<LoginOptions>();
@@ -30,8 +33,9 @@ export function parseLogin(command: Command): { partial: PartialLogin; readCompl
   return {
     partial,
     async readComplete() {
-      if (!options.tokenStdin && !options.clientSecretStdin) return undefined;
       const { server, clientId, subject } = partial;
+      if (options.web && server !== undefined) return logIn(server);
+      if (!options.tokenStdin && !options.clientSecretStdin) return undefined;
       if (server === undefined)
         throw new Failure(EXIT.usage, '--token-stdin and --client-secret-stdin require --server.');
       const secret = (await readPassword()).trim();
@@ -45,16 +49,24 @@ export function parseLogin(command: Command): { partial: PartialLogin; readCompl
   };
 }
 
+async function logIn(server: string): Promise<Profile> {
+  // Loaded lazily: other commands need neither a server nor a browser.
+  const { logInWithBrowser } = await import('../../web-login/log-in.ts');
+  return { server, credentials: await logInWithBrowser(server) };
+}
+
 function parsePartialLogin({
   server,
+  web,
   tokenStdin,
   clientId,
   clientSecretStdin,
   user,
   enterprise,
 }: LoginOptions): PartialLogin {
-  if (tokenStdin && (clientSecretStdin || clientId !== undefined)) {
-    throw new Failure(EXIT.usage, 'Use either a token or an app, not both.');
+  const isApp = clientSecretStdin === true || clientId !== undefined;
+  if ([web, tokenStdin, isApp].filter((each) => each === true).length > 1) {
+    throw new Failure(EXIT.usage, 'Use either a browser (--web), a token or an app, not several of them.');
   }
   if (user !== undefined && enterprise !== undefined) {
     throw new Failure(EXIT.usage, 'Use either --user or --enterprise, not both.');
@@ -67,6 +79,7 @@ function parsePartialLogin({
         : undefined;
   return {
     ...(server !== undefined && { server: parseServerAddress(server) }),
+    ...(web === true && { web }),
     ...(clientId !== undefined && { clientId }),
     ...(subject !== undefined && { subject }),
   };

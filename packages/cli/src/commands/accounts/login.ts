@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { explain } from '../../errors/explain.ts';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { printJson } from '../../output/json.ts';
 import { escapeControl } from '../../output/text.ts';
 import { connect } from '../../profiles/connect.ts';
 import { getProfile, type Profile } from '../../profiles/profile.ts';
-import { profilesPath, readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
+import { profilesPath, readProfiles, updateProfiles } from '../../profiles/profiles-file.ts';
 import { type PartialLogin, parseLogin } from './login-options.ts';
 
 /** `partway login` */
@@ -15,6 +16,7 @@ export function addLoginCommand(program: Command): void {
   command
     .option('--server <url>', 'server address; https://api.box.com for Box')
     .option('--name <name>', 'profile name (default: the host)')
+    .option('--web', 'log in with a browser on this machine, as a user with a password')
     .option('--token-stdin', 'read the access token from stdin')
     .option('--client-id <id>', 'log in as an app')
     .option('--client-secret-stdin', 'read the client secret from stdin')
@@ -23,7 +25,7 @@ export function addLoginCommand(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nWithout --token-stdin or --client-secret-stdin, the command asks for everything that is missing.',
+      '\nWithout --web, --token-stdin or --client-secret-stdin, the command asks for everything that is missing.',
     );
   command.action(async () => {
     const login = parseLogin(command);
@@ -31,8 +33,9 @@ export function addLoginCommand(program: Command): void {
     const user = await getUser({ server, credentials });
     const name = command.opts<{ name?: string }>().name ?? new URL(server).host;
     if (name === '') throw new Failure(EXIT.usage, 'A profile needs a name.');
-    const saved = await readProfiles();
-    await writeProfiles({ current: name, profiles: { ...saved.profiles, [name]: { server, credentials } } });
+    await updateProfiles(({ profiles }, write) =>
+      write({ current: name, profiles: { ...profiles, [name]: { server, credentials } } }),
+    );
     if (command.opts().json === true) printJson({ profile: name, server, user });
     else {
       console.log(`Logged in to ${server} as ${escapeControl(`${user.name} <${user.login}>`)}.
@@ -50,21 +53,39 @@ async function ask(partial: PartialLogin): Promise<Profile> {
 /** `partway logout` */
 export function addLogoutCommand(program: Command): void {
   const command = program.command('logout').argument('[profile]', 'profile name (default: the default profile)');
-  command.description('delete a profile; its token remains valid').action(async (profileName?: string) => {
+  command.description('delete a profile, and end its login if that was in a browser; other tokens remain valid');
+  command.action(async (profileName?: string) => {
     const saved = await readProfiles();
     const name = profileName ?? saved.current;
     if (name === undefined) throw new Failure(EXIT.usage, 'There is no default profile. Name the profile to delete.');
-    getProfile(saved, name);
-    const { [name]: deleted, ...profiles } = saved.profiles;
+    const deleted = await deleteProfile(name);
+    console.log(`Deleted profile "${escapeControl(name)}" (${deleted.server}).`);
+    await endLogin(deleted);
+  });
+}
+
+function deleteProfile(name: string): Promise<Profile> {
+  return updateProfiles(async (saved, write) => {
+    const deleted = getProfile(saved, name);
+    const { [name]: _, ...profiles } = saved.profiles;
     const current = saved.current === name ? undefined : saved.current;
-    await writeProfiles({ ...(current !== undefined && { current }), profiles });
-    console.log(`Deleted profile "${escapeControl(name)}" (${deleted?.server}).`);
+    await write({ ...(current !== undefined && { current }), profiles });
+    return deleted;
+  });
+}
+
+/** Ends a browser login, whose refresh token nobody has any more. An unreachable server does not prevent the logout. */
+async function endLogin({ server, credentials }: Profile): Promise<void> {
+  if (credentials.kind !== 'browser') return;
+  const { endBrowserLogin } = await import('../../profiles/browser-token.ts');
+  await endBrowserLogin(server, credentials).catch((error: unknown) => {
+    console.error(`The login could not be ended on the server; it expires after 60 days. ${explain(error).message}`);
   });
 }
 
 /** Asks the server for the user of these credentials. */
-async function getUser({ server, credentials }: Profile): Promise<{ id: string; name: string; login: string }> {
-  using client = connect({ server, credentials });
+async function getUser(profile: Profile): Promise<{ id: string; name: string; login: string }> {
+  using client = connect(profile);
   const { id, name, login } = await client.users.getUserMe();
   return { id, name, login };
 }

@@ -1,43 +1,54 @@
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
+import { type Column, renderTable } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
-import { getProfile } from '../../profiles/profile.ts';
-import { readProfiles, writeProfiles } from '../../profiles/profiles-file.ts';
-import { alignColumns } from '../data-command.ts';
+import { addValueOption, renderValue, valueField } from '../../output/value.ts';
+import { getProfile, type Profiles } from '../../profiles/profile.ts';
+import { readProfiles, updateProfiles } from '../../profiles/profiles-file.ts';
 
 /** `partway profiles` */
 export function addProfilesCommand(program: Command): void {
   const command = program.command('profiles').description('list profiles without their secrets');
-  command.option('--json', 'print one JSON object per line').action(async () => {
-    const { current, profiles } = await readProfiles();
-    const saved = Object.entries(profiles).map(([name, { server, credentials }]) => ({
-      name,
-      in_use: name === current,
-      server,
-      credentials: credentials.kind,
-    }));
-    if (command.opts().json === true) return saved.forEach(printJson);
-    if (saved.length === 0) return console.log('There are no profiles. Create one with partway login.');
-    console.log(
-      alignColumns(
-        saved.map(({ name, in_use: inUse, server, credentials }) => [
-          inUse ? '*' : ' ',
-          escapeControl(name),
-          server,
-          credentials,
-        ]),
-      ),
-    );
+  addValueOption(command.option('--json', 'print one JSON object per line'), MAIN_FIELD).action(async () => {
+    const profiles = toListed(await readProfiles());
+    const field = valueField(command, MAIN_FIELD);
+    if (command.opts().json === true) return profiles.forEach(printJson);
+    const output = field === undefined ? renderTable(profiles, COLUMNS) : renderValue(profiles, field);
+    if (output !== '') console.log(output);
+    // Not on stdout, where scripts count lines.
+    else console.error('There are no profiles. Create one with partway login.');
   });
 }
+
+const MAIN_FIELD = 'name';
+
+type ListedProfile = ReturnType<typeof toListed>[number];
+
+function toListed({ current, profiles }: Profiles) {
+  return Object.entries(profiles).map(([name, { server, credentials }]) => ({
+    name,
+    in_use: name === current,
+    server,
+    credentials: credentials.kind,
+  }));
+}
+
+const COLUMNS: readonly Column<ListedProfile>[] = [
+  { header: 'NAME', cell: ({ name }) => name },
+  { header: 'SERVER', cell: ({ server }) => server },
+  { header: 'CREDENTIALS', cell: ({ credentials }) => credentials },
+  { header: 'DEFAULT', cell: ({ in_use: inUse }) => (inUse ? '*' : '') },
+];
 
 /** `partway use` */
 export function addUseCommand(program: Command): void {
   const command = program.command('use').argument('<profile>', 'profile name');
   command.description('set the default profile').action(async (name: string) => {
-    const saved = await readProfiles();
-    const { server } = getProfile(saved, name);
-    await writeProfiles({ ...saved, current: name });
+    const { server } = await updateProfiles(async (saved, write) => {
+      const profile = getProfile(saved, name);
+      await write({ ...saved, current: name });
+      return profile;
+    });
     console.log(`The default profile is now "${escapeControl(name)}" (${server}).`);
   });
 }

@@ -2,13 +2,18 @@ import { createToken } from '@partway/server/auth/tokens/create';
 import { listTokens, revokeTokenById } from '@partway/server/auth/tokens/list';
 import { DEVELOPER_LOGIN } from '@partway/server/auth/users/developer';
 import { parseDuration } from '@partway/server/config/parse';
+import type { Tables } from '@partway/server/database/schema';
 import type { Command } from 'commander';
-import { alignColumns, databaseCommand, textOption } from '../data-command.ts';
+import type { Kysely } from 'kysely';
+import { type Column, renderTable } from '../../output/table.ts';
+import { databaseCommand, textOption } from '../data-command.ts';
 
 /** `partway token …` */
 export function addTokenCommand(program: Command): void {
   const token = program.command('token').description('create, list and revoke access tokens');
-  addTokenMakeCommand(token);
+  addTokenCreateCommand(token.command('create'));
+  // Its earlier name, for scripts. Not an alias, because help texts show those.
+  addTokenCreateCommand(token.command('make', { hidden: true }));
   addTokenListCommand(token);
   addTokenRevokeCommand(token);
 }
@@ -16,42 +21,45 @@ export function addTokenCommand(program: Command): void {
 /** `partway token list` */
 function addTokenListCommand(token: Command): void {
   databaseCommand(token.command('list').description('list valid tokens, without the tokens themselves'), async (db) => {
-    const tokens = (await listTokens(db, Date.now())).map((one) => ({
-      id: one.id,
-      kind: one.kind,
-      user: one.login,
-      app: one.appName,
-      client_id: one.clientId,
-      expires_at: new Date(one.expiresAt).toISOString(),
-      scope: one.scopes,
-      restricted_to: one.restrictedTo === null ? null : String(one.restrictedTo),
-    }));
-    return {
-      text: alignColumns(
-        tokens.map(({ id, kind, user, app, expires_at: expires, scope, restricted_to: restrictedTo }) => [
-          id,
-          kind,
-          user,
-          app ?? '-',
-          expires,
-          scope ?? 'all',
-          restrictedTo ?? '-',
-        ]),
-      ),
-      json: tokens,
-    };
+    const tokens = (await listTokens(db, Date.now())).map(toListed);
+    return { text: renderTable(tokens, TOKEN_COLUMNS), json: tokens };
   });
 }
 
-/** `partway token make` */
-function addTokenMakeCommand(token: Command): void {
-  const command = token.command('make').description('create an access token, for tools and tests');
+type ListedToken = ReturnType<typeof toListed>;
+
+function toListed(token: Awaited<ReturnType<typeof listTokens>>[number]) {
+  return {
+    id: token.id,
+    kind: token.kind,
+    user: token.login,
+    app: token.appName,
+    client_id: token.clientId,
+    expires_at: new Date(token.expiresAt).toISOString(),
+    scope: token.scopes,
+    restricted_to: token.restrictedTo === null ? null : String(token.restrictedTo),
+  };
+}
+
+const TOKEN_COLUMNS: readonly Column<ListedToken>[] = [
+  { header: 'ID', cell: ({ id }) => id },
+  { header: 'KIND', cell: ({ kind }) => kind },
+  { header: 'USER', cell: ({ user }) => user },
+  { header: 'APP', cell: ({ app }) => app ?? '-' },
+  { header: 'EXPIRES', cell: ({ expires_at: expires }) => expires },
+  { header: 'SCOPE', cell: ({ scope }) => scope ?? 'all' },
+  { header: 'RESTRICTED TO', cell: ({ restricted_to: restrictedTo }) => restrictedTo ?? '-' },
+];
+
+/** `partway token create` */
+function addTokenCreateCommand(command: Command): void {
   command
+    .description('create an access token, for tools and tests')
     .option('--user <login>', 'user of the token (default: the developer)')
     .option('--expires <time>', 'lifetime, such as 15m, 12h or 30d', '1h')
     .option('--scope <scopes>', 'scopes, such as "base_upload item_download" (default: all)')
     .option('--resource <address>', 'restrict the token to a file or folder, such as folders/123');
-  databaseCommand(command, async (db) => {
+  const create = async (db: Kysely<Tables>) => {
     const lifetime = parseDuration(textOption(command, 'expires') ?? '');
     if (lifetime === undefined || lifetime === 0) throw new Error('--expires must be a time such as 15m, 12h or 30d.');
     const expiresAt = Date.now() + lifetime;
@@ -66,7 +74,8 @@ function addTokenMakeCommand(token: Command): void {
       text: `access token  ${secret}\ntoken id      ${id}\nexpires       ${expires}\nThe token will not be shown again.`,
       json: { access_token: secret, id, expires_at: expires },
     };
-  });
+  };
+  databaseCommand(command, create, { mainField: 'access_token' });
 }
 
 /** `partway token revoke` */

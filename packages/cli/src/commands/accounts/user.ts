@@ -1,20 +1,25 @@
 import { addUser } from '@partway/server/auth/accounts';
 import { changePassword } from '@partway/server/auth/users/change-password';
+import type { Account } from '@partway/server/auth/users/list';
 import { assertPassword } from '@partway/server/auth/users/password';
 import { getUserByLogin, isUserStatus, setQuota, USER_STATUSES } from '@partway/server/auth/users/store';
 import { setStatus } from '@partway/server/auth/users/update';
 import { parseBytes } from '@partway/server/config/parse';
 import type { Command } from 'commander';
+import { type Column, renderTable } from '../../output/table.ts';
 import { readPassword } from '../../output/terminal.ts';
-import { alignColumns, databaseCommand, textOption } from '../data-command.ts';
+import { databaseCommand, textOption } from '../data-command.ts';
+import { addUserDeleteCommand, addUserRenameCommand } from './change-user.ts';
 
 /** `partway user …` */
 export function addUserCommand(program: Command): void {
-  const user = program.command('user').description('add and list users, and set their password, quota and status');
+  const user = program.command('user').description('add, list, change and delete users');
   addUserAddCommand(user);
   addUserPasswordCommand(user);
   addUserQuotaCommand(user);
   addUserStatusCommand(user);
+  addUserRenameCommand(user);
+  addUserDeleteCommand(user);
   addUserListCommand(user);
 }
 
@@ -42,43 +47,55 @@ function addUserAddCommand(user: Command): void {
 
 /** `partway user list` */
 function addUserListCommand(user: Command): void {
-  databaseCommand(user.command('list').description('list users with their usage and quota'), async (db) => {
-    const { listAccounts } = await import('@partway/server/auth/users/list');
-    const users = await listAccounts(db);
-    return {
-      text: alignColumns(
-        users.map((one) => [
-          String(one.id),
-          one.login,
-          one.name,
-          one.status,
-          `${one.space_used} used`,
-          `${one.space_reserved} reserved`,
-          `quota ${renderQuota(one.space_quota)}`,
-        ]),
-      ),
-      json: users.map((one) => ({
-        id: String(one.id),
-        login: one.login,
-        name: one.name,
-        status: one.status,
-        can_log_in: one.password_hash !== null,
-        space_used: one.space_used,
-        space_reserved: one.space_reserved,
-        quota: one.space_quota === -1 ? 'none' : (one.space_quota ?? 'default'),
-      })),
-    };
-  });
+  const command = user.command('list').description('list users with their usage and quota');
+  databaseCommand(
+    command,
+    async (db) => {
+      const { listAccounts } = await import('@partway/server/auth/users/list');
+      const users = (await listAccounts(db)).map(toListed);
+      return { text: renderTable(users, USER_COLUMNS), json: users };
+    },
+    { mainField: 'login' },
+  );
 }
+
+type ListedUser = ReturnType<typeof toListed>;
+
+function toListed(user: Account) {
+  return {
+    id: String(user.id),
+    login: user.login,
+    name: user.name,
+    status: user.status,
+    can_log_in: user.password_hash !== null,
+    space_used: user.space_used,
+    space_reserved: user.space_reserved,
+    quota: toQuota(user.space_quota),
+  };
+}
+
+const USER_COLUMNS: readonly Column<ListedUser>[] = [
+  { header: 'ID', cell: ({ id }) => id },
+  { header: 'LOGIN', cell: ({ login }) => login },
+  { header: 'NAME', cell: ({ name }) => name },
+  { header: 'STATUS', cell: ({ status }) => status },
+  { header: 'USED', cell: ({ space_used: used }) => used },
+  { header: 'RESERVED', cell: ({ space_reserved: reserved }) => reserved },
+  { header: 'QUOTA', cell: ({ quota }) => quota },
+];
 
 /** `partway user password` */
 function addUserPasswordCommand(user: Command): void {
   const command = user.command('password').argument('<login>', 'login of the user');
   command.description('set a password, read from stdin; also revokes all tokens of the user');
-  databaseCommand(command, async (db, [login = '']) => {
-    await changePassword(db, { login, password: await readPassword() });
-    return { text: `Set the password of ${login} and revoked all their tokens.`, json: { login } };
-  });
+  databaseCommand(
+    command,
+    async (db, [login = '']) => {
+      await changePassword(db, { login, password: await readPassword() });
+      return { text: `Set the password of ${login} and revoked all their tokens.`, json: { login } };
+    },
+    { mainField: 'login' },
+  );
 }
 
 /** `partway user quota` */
@@ -87,15 +104,18 @@ function addUserQuotaCommand(user: Command): void {
   command
     .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for that of the server')
     .description("set a user's quota; existing files are kept");
-  databaseCommand(command, async (db, [login = '', quota = '']) => {
-    const parsed = parseQuota(quota);
-    const { id } = await getUserByLogin(db, login);
-    await setQuota(db, id, parsed);
-    return {
-      text: `The quota of ${login} is ${renderQuota(parsed)}${typeof parsed === 'number' && parsed >= 0 ? ' bytes' : ''}.`,
-      json: { login, quota: parsed === -1 ? 'none' : (parsed ?? 'default') },
-    };
-  });
+  databaseCommand(
+    command,
+    async (db, [login = '', text = '']) => {
+      const parsed = parseQuota(text);
+      const { id } = await getUserByLogin(db, login);
+      await setQuota(db, id, parsed);
+      const quota = toQuota(parsed);
+      const unit = typeof quota === 'number' ? ' bytes' : '';
+      return { text: `The quota of ${login} is ${quota}${unit}.`, json: { login, quota } };
+    },
+    { mainField: 'quota' },
+  );
 }
 
 /** `partway user status` */
@@ -104,11 +124,15 @@ function addUserStatusCommand(user: Command): void {
   command
     .argument('<status>', USER_STATUSES.join(', '))
     .description('set a user\'s status; "inactive" also revokes their tokens');
-  databaseCommand(command, async (db, [login = '', status = '']) => {
-    if (!isUserStatus(status)) throw new Error(`${status} is not a status. Use one of: ${USER_STATUSES.join(', ')}.`);
-    await db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), status));
-    return { text: `The status of ${login} is ${status}.`, json: { login, status } };
-  });
+  databaseCommand(
+    command,
+    async (db, [login = '', status = '']) => {
+      if (!isUserStatus(status)) throw new Error(`${status} is not a status. Use one of: ${USER_STATUSES.join(', ')}.`);
+      await db.transaction().execute(async (tx) => setStatus(tx, await getUserByLogin(tx, login), status));
+      return { text: `The status of ${login} is ${status}.`, json: { login, status } };
+    },
+    { mainField: 'status' },
+  );
 }
 
 /** Parses a quota. Returns bytes, -1 for no limit, or null for the server's default, as in the database. */
@@ -122,6 +146,7 @@ function parseQuota(text: string): number | null {
   return bytes;
 }
 
-function renderQuota(quota: number | null): string {
-  return quota === -1 ? 'none' : String(quota ?? 'default');
+/** The quota in the output: bytes, `none` for no limit, or `default` for that of the server. */
+function toQuota(quota: number | null | undefined): number | 'none' | 'default' {
+  return quota === -1 ? 'none' : (quota ?? 'default');
 }

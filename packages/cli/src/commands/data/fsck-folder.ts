@@ -1,16 +1,14 @@
 import type { Config } from '@partway/server/config/config';
-import { ownershipMarkerIn } from '@partway/server/data-folder/data-folder';
 import { FolderInUse, lockFolder } from '@partway/server/data-folder/lock';
-import { checkOwnership } from '@partway/server/data-folder/ownership';
+import type { Tables } from '@partway/server/database/schema';
 import { estimateBytes } from '@partway/server/fsck/blobs';
 import type { Finding, Found } from '@partway/server/fsck/findings';
 import { fsck } from '@partway/server/fsck/fsck';
-import { openStorageBeside } from '@partway/server/start/open-storage';
-import { GuardedClock } from '@partway/server/time/clock';
-import { compareWithRows } from '@partway/server/time/database-clock';
+import type { Kysely } from 'kysely';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import type { FsckReport } from './fsck-report.ts';
 import { withDatabase } from './with-database.ts';
+import { type StorageUse, withStorage } from './with-storage.ts';
 
 export interface FsckOptions {
   repair: boolean;
@@ -25,22 +23,16 @@ export interface FsckOptions {
  * @returns The number of problems that remain.
  */
 export function checkDataFolder(config: Config, { repair, allStopped, report }: FsckOptions): Promise<number> {
-  const { dataFolder, database, storage, orphanGrace, orphanRetention } = config;
+  const { dataFolder, database, orphanGrace, orphanRetention } = config;
   if (repair && database !== undefined && !allStopped) {
     throw new Failure(
       EXIT.usage,
       'Other nodes may be using this database, which fsck cannot detect. Stop all nodes, then add --all-stopped.',
     );
   }
-  return withDatabase(config, async (db) => {
-    const { blobs, marker, close } = await openStorageBeside(storage, dataFolder);
-    let unlock = () => {};
+  const check = async (db: Kysely<Tables>, { blobs, clock }: StorageUse) => {
+    const unlock = repair ? lockForRepair(dataFolder) : () => {};
     try {
-      const ownFolder = database === undefined && marker === undefined;
-      await checkOwnership({ db, marker: marker ?? ownershipMarkerIn(dataFolder), ownFolder });
-      if (repair) unlock = lockForRepair(dataFolder);
-      const clock = new GuardedClock();
-      await compareWithRows(clock, db);
       let remaining = 0;
       report.begin(await estimateBytes(db));
       const checked = await fsck({
@@ -60,9 +52,9 @@ export function checkDataFolder(config: Config, { repair, allStopped, report }: 
       return remaining;
     } finally {
       unlock();
-      close();
     }
-  });
+  };
+  return withDatabase(config, (db) => withStorage(config, db, (use) => check(db, use)));
 }
 
 async function toFinding({ repair: repairProblem, ...found }: Found, repair: boolean): Promise<Finding> {

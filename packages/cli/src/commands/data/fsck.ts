@@ -1,7 +1,7 @@
 import { readConfig } from '@partway/server/config/config';
 import type { Command } from 'commander';
 import { EXIT } from '../../exit-codes.ts';
-import { addSettings, readSettings } from '../settings-options.ts';
+import { addSettings, readSettings, STORAGE_SETTINGS } from '../settings-options.ts';
 
 /** `partway fsck` */
 export function addFsckCommand(program: Command): void {
@@ -12,7 +12,7 @@ export function addFsckCommand(program: Command): void {
     .option('--json', 'print one JSON object per line: findings, then a summary');
   addSettings(command, [
     ...(['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE', 'PARTWAY_ORPHAN_RETENTION'] as const),
-    ...(['PARTWAY_STORAGE', 'PARTWAY_S3_ENDPOINT', 'PARTWAY_S3_PATH_STYLE'] as const),
+    ...STORAGE_SETTINGS,
   ]);
   command.action(async () => {
     const { json = false, repair = false, allStopped = false } = command.opts<Record<string, boolean | undefined>>();

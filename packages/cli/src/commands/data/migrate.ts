@@ -1,5 +1,6 @@
 import { readConfig } from '@partway/server/config/config';
 import type { Command } from 'commander';
+import { withProgressLine } from '../../output/progress-line.ts';
 import { addSettings, readSettings } from '../settings-options.ts';
 
 /** `partway migrate` */
@@ -10,7 +11,10 @@ export function addMigrateCommand(program: Command): void {
       import('./with-database.ts'),
       import('@partway/server/database/open-database'),
     ]);
-    await withDatabase(readConfig(readSettings(command)), async () => {}, openForMigration);
+    const config = readConfig(readSettings(command));
+    await withProgressLine('Upgrading the database schema', () =>
+      withDatabase(config, async () => {}, openForMigration),
+    );
     console.log('The database schema is up to date.');
   });
 }

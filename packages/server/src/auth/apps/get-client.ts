@@ -9,16 +9,26 @@ import { findApp } from './store.ts';
 /** The credentials of an app. */
 export interface ClientSecret {
   clientId: string;
-  clientSecret: string;
+  /** Undefined for a public client. */
+  clientSecret: string | undefined;
 }
 
-/** Gets an app by its credentials. Throws `invalid_client`. */
-export async function getClient({ db }: AuthContext, { clientId, clientSecret }: ClientSecret): Promise<AppRow> {
+/**
+ * Gets an app by its credentials. Throws `invalid_client`.
+ * @param options With `orPublic`, it can be a public client, which has no secret. Whatever it sends must prove who sends it.
+ */
+export async function getClient(
+  { db }: AuthContext,
+  { clientId, clientSecret = '' }: ClientSecret,
+  { orPublic = false } = {},
+): Promise<AppRow> {
   const app = await findApp(db, clientId);
-  if (app === undefined || !matchesHash(clientSecret, app.secret_sha256)) {
-    throw new GrantError('invalid_client', 'The client credentials are invalid');
-  }
-  return app;
+  if (app !== undefined && isAuthentic(app, clientSecret, orPublic)) return app;
+  throw new GrantError('invalid_client', 'The client credentials are invalid');
+}
+
+function isAuthentic({ secret_sha256: hash }: AppRow, secret: string, orPublic: boolean): boolean {
+  return hash === null ? orPublic && secret === '' : matchesHash(secret, hash);
 }
 
 /** Gets the user to act as: the app's service user (type `enterprise`) or any user (`user`). Throws `invalid_grant`. */
@@ -36,7 +46,9 @@ export async function getSubject(
 }
 
 async function findSubject(db: AuthContext['db'], app: AppRow, type: string, id: string): Promise<UserRow | undefined> {
-  if (type === 'enterprise' && id === ENTERPRISE_ID) return findUser(db, app.service_user_id);
+  if (type === 'enterprise' && id === ENTERPRISE_ID && app.service_user_id !== null) {
+    return findUser(db, app.service_user_id);
+  }
   const userId = type === 'user' ? parseDecimalId(id) : undefined;
   return userId === undefined ? undefined : findUser(db, userId as UserId);
 }

@@ -9,6 +9,16 @@ export function checkRedirectUri(uri: string): void {
   if (fault !== undefined) throw new Error(`The redirect URI ${uri} cannot be used: ${fault}.`);
 }
 
+/**
+ * Whether `uri` is one of the registered ones. They must be equal, except for the port of a public client on a loopback
+ * address, which the system chooses for each login (RFC 8252, section 7.3).
+ */
+export function isRegistered(uri: string, registered: readonly string[], { isPublic }: { isPublic: boolean }): boolean {
+  if (!isPublic) return registered.includes(uri);
+  const [, host, path] = /^(http:\/\/(?:127\.0\.0\.1|\[::1\])):[0-9]{1,5}(\/.*)$/.exec(uri) ?? [];
+  return host !== undefined && URL.canParse(uri) && registered.includes(`${host}${path}`);
+}
+
 /** The source expression for a redirect URI in a content security policy. */
 export function redirectSource(uri: string): string {
   const url = new URL(uri);

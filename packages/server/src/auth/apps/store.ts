@@ -1,3 +1,4 @@
+import type { UserId } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
 import type { AppKeyRow, AppRow, Tables } from '../../database/schema.ts';
 
@@ -12,6 +13,18 @@ export async function insertApp(db: Kysely<Tables>, app: AppRow, redirectUris: r
 
 export function findApp(db: Kysely<Tables>, clientId: string): Promise<AppRow | undefined> {
   return db.selectFrom('apps').selectAll().where('client_id', '=', clientId).executeTakeFirst();
+}
+
+/** An app that an operator added. */
+export type ConfidentialApp = AppRow & { service_user_id: UserId };
+
+/** Gets an app that an operator can change. Throws a message for the operator if there is none. */
+export async function getChangeableApp(db: Kysely<Tables>, clientId: string): Promise<ConfidentialApp> {
+  const app = await findApp(db, clientId);
+  if (app === undefined) throw new Error(`There is no app ${clientId}. To list all apps, run: partway app list`);
+  const { service_user_id: serviceUser } = app;
+  if (serviceUser !== null) return { ...app, service_user_id: serviceUser };
+  throw new Error(`The app ${clientId} is built in, for partway login --web. It cannot be changed or removed.`);
 }
 
 export function listApps(db: Kysely<Tables>): Promise<AppRow[]> {

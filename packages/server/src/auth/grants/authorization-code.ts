@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isStillGood } from '../../time/clock.ts';
 import { type ClientSecret, getClient } from '../apps/get-client.ts';
+import { isPublicClient } from '../apps/public-client.ts';
 import type { AuthContext } from '../context.ts';
 import { scopesFromRow } from '../scopes.ts';
 import { hashSecret } from '../secrets.ts';
@@ -28,7 +29,7 @@ export async function exchangeCode(
   client: ClientSecret,
   { code, redirectUri, codeVerifier }: CodeToExchange,
 ): Promise<GrantedToken> {
-  const app = await getClient(context, client);
+  const app = await getClient(context, client, { orPublic: true });
   const codeSha256 = hashSecret(code);
   const now = context.clock.now();
   const row = await findCode(context.db, codeSha256);
@@ -36,7 +37,8 @@ export async function exchangeCode(
     throw invalidCodeError();
   }
   if (redirectUri !== undefined && redirectUri !== row.redirect_uri) throw invalidCodeError();
-  if (!matchesChallenge(codeVerifier, row.code_challenge)) {
+  const isUnproven = isPublicClient(app) && row.code_challenge === null;
+  if (isUnproven || !matchesChallenge(codeVerifier, row.code_challenge)) {
     throw new GrantError(
       'invalid_grant',
       'The code_verifier does not match the code_challenge of the authorization request',
@@ -70,10 +72,14 @@ interface ChallengeRequest {
 
 /**
  * Returns what is wrong with the PKCE parameters, as a message for the app's developer, or undefined if they are valid
- * or absent. The method `plain`, also the default (RFC 7636, section 4.3), is rejected: anyone who can read the URL
+ * or absent. A public client must have them. The method `plain`, also the default (RFC 7636, section 4.3), is rejected: anyone who can read the URL
  * could use the code.
  */
-export function findChallengeFault({ challenge, method }: ChallengeRequest): string | undefined {
+export function findChallengeFault(
+  { challenge, method }: ChallengeRequest,
+  { isRequired = false } = {},
+): string | undefined {
+  if (challenge === undefined && isRequired) return 'this client must send a code_challenge';
   if (challenge === undefined)
     return method === undefined ? undefined : 'code_challenge_method requires a code_challenge';
   if (method !== 'S256') return 'code_challenge_method must be S256';

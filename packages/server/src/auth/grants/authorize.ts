@@ -1,5 +1,7 @@
 import type { UserId } from '@partway/protocol/ids';
 import type { AppRow } from '../../database/schema.ts';
+import { isPublicClient } from '../apps/public-client.ts';
+import { isRegistered } from '../apps/redirect-uri.ts';
 import { findApp, listRedirects } from '../apps/store.ts';
 import type { AuthContext } from '../context.ts';
 import { type Scope, scopesToRow } from '../scopes.ts';
@@ -17,9 +19,9 @@ interface AuthorizingApp {
 }
 
 /**
- * Finds the app of an authorization request. Returns undefined if there is none, or if the redirect URI is not exactly
- * one of those registered for it. In that case, the browser must not be redirected.
- * @param request `redirectUri` can be undefined if the app has exactly one registered.
+ * Finds the app of an authorization request. Returns undefined if there is none, or if the redirect URI is not one of
+ * those registered for it. In that case, the browser must not be redirected.
+ * @param request `redirectUri` can be undefined if the app has exactly one registered and is not public.
  */
 export async function findAuthorizingApp(
   { db }: AuthContext,
@@ -29,7 +31,8 @@ export async function findAuthorizingApp(
   if (app === undefined) return undefined;
   const registered = await listRedirects(db, clientId);
   const uri = redirectUri ?? (registered.length === 1 ? registered[0] : undefined);
-  return uri !== undefined && registered.includes(uri) ? { app, redirectUri: uri } : undefined;
+  const isPublic = isPublicClient(app);
+  return uri !== undefined && isRegistered(uri, registered, { isPublic }) ? { app, redirectUri: uri } : undefined;
 }
 
 /** Issues an authorization code for the app to which the user has granted access. */

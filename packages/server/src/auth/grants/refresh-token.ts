@@ -17,7 +17,7 @@ export async function exchangeRefreshToken(
   client: ClientSecret,
   refreshToken: string,
 ): Promise<GrantedToken> {
-  const app = await getClient(context, client);
+  const app = await getClient(context, client, { orPublic: true });
   const tokenSha256 = hashSecret(refreshToken);
   const now = context.clock.now();
   const row = await findRefreshToken(context.db, tokenSha256);

@@ -16,6 +16,12 @@ export async function revokeUserTokens(db: Kysely<Tables>, userId: UserId): Prom
   return deleteTokens(db, { user_id: userId });
 }
 
+/** Revokes all tokens and authorization codes of an app, for all users. */
+export async function revokeAppTokens(db: Kysely<Tables>, clientId: string): Promise<string[]> {
+  await db.deleteFrom('authorization_codes').where('client_id', '=', clientId).execute();
+  return deleteTokens(db, { client_id: clientId });
+}
+
 /**
  * Revokes an access token. A token from a login or an app's own request is revoked with its whole grant. A token from
  * an exchange is revoked only with the tokens derived from it, because its holder must not be able to revoke more.
@@ -51,7 +57,9 @@ async function deleteReturning(
   return deleted.map((row) => row.token_sha256);
 }
 
-async function deleteTokens(db: Kysely<Tables>, owner: { grant_id: string } | { user_id: UserId }): Promise<string[]> {
+type TokenOwner = { grant_id: string } | { user_id: UserId } | { client_id: string };
+
+async function deleteTokens(db: Kysely<Tables>, owner: TokenOwner): Promise<string[]> {
   const deleted: string[] = [];
   // A statement that waits for a lock does not see rows that the other transaction adds meanwhile; the next one does.
   for (let count = 1; count > 0; ) {

@@ -9,7 +9,7 @@ import { findRefreshToken, findToken } from './store.ts';
  * `revokeAccessToken`. Unknown tokens and tokens of other apps are ignored. Throws `invalid_client`.
  */
 export async function revokeToken(context: AuthContext, client: ClientSecret, token: string): Promise<void> {
-  const app = await getClient(context, client);
+  const app = await getClient(context, client, { orPublic: true });
   const tokenSha256 = hashSecret(token);
   const stored = await findToken(context.db, tokenSha256);
   if (stored !== undefined) {

@@ -1,23 +1,14 @@
-import type { UserId } from '@partway/protocol/ids';
+import type { Millis, UserId } from '@partway/protocol/ids';
 import type { Transaction } from 'kysely';
 import type { Tables, UserRole, UserRow } from '../../database/schema.ts';
 import { DomainError } from '../../errors.ts';
-import type { FileContext } from '../../files/context.ts';
 import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
 import { lockTree } from '../../files/tree.ts';
-import { abandonJob, acquireOverdueJob, insertJob, isBeingDeleted } from '../../files/tree-jobs.ts';
-import type { UploadContext } from '../../uploads/context.ts';
-import type { AuthContext } from '../context.ts';
+import { abandonJob, acquireOverdueJob, insertJob, isBeingDeleted, type TreeJob } from '../../files/tree-jobs.ts';
 import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 import { assertAdministers, isSystemUser } from './administrator.ts';
-import { removeUser } from './remove.ts';
+import { removeUser, type UserDeletionDeps } from './remove.ts';
 import { findUser } from './store.ts';
-
-interface DeleteUserDeps {
-  auth: AuthContext;
-  files: FileContext;
-  uploads: UploadContext;
-}
 
 /**
  * Permanently deletes a user with their tokens and uploads and, with `force`, their files and folders, including the
@@ -28,7 +19,7 @@ interface DeleteUserDeps {
  * @param request `by` is the caller's role.
  */
 export async function deleteUser(
-  deps: DeleteUserDeps,
+  deps: UserDeletionDeps,
   userId: UserId,
   { force, by }: { force: boolean; by: UserRole },
 ): Promise<void> {
@@ -42,17 +33,28 @@ export async function deleteUser(
     await assertAdministers(tx, by, user);
     if (await isSystemUser(tx, user)) throw systemUserError();
     if (!force && (await hasContent(tx, user))) throw hasContentError();
-    await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', userId).execute();
-    const tokens = await revokeUserTokens(tx, userId);
-    const deletion = { kind: 'delete-user' as const, owner_id: userId, root_id: user.root_id };
-    return { job: await insertJob(tx, deletion, context.clock.lifetimesFrom()), tokens };
+    return beginDeletion(tx, user, context.clock.lifetimesFrom());
   });
   context.tokens.deleteAll(tokens);
   await removeUser(deps, job);
 }
 
+/**
+ * Makes a user inactive, revokes their tokens and records that they are being deleted. `removeUser` does the rest. The
+ * user's tree must be locked.
+ */
+export async function beginDeletion(
+  tx: Transaction<Tables>,
+  { id, root_id }: UserRow,
+  now: Millis,
+): Promise<{ job: TreeJob; tokens: string[] }> {
+  await tx.updateTable('users').set({ status: 'inactive' }).where('id', '=', id).execute();
+  const tokens = await revokeUserTokens(tx, id);
+  return { job: await insertJob(tx, { kind: 'delete-user', owner_id: id, root_id }, now), tokens };
+}
+
 /** Whether a user has items, which are all below the root folder even in the trash, or uploads in progress. */
-async function hasContent(tx: Transaction<Tables>, user: UserRow): Promise<boolean> {
+export async function hasContent(tx: Transaction<Tables>, user: UserRow): Promise<boolean> {
   const item = await tx.selectFrom('items').select('id').where('parent_id', '=', user.root_id).executeTakeFirst();
   return item !== undefined || (await hasOpenSessions(tx, user.id));
 }
@@ -63,13 +65,16 @@ async function hasOpenSessions(tx: Transaction<Tables>, userId: UserId): Promise
 }
 
 function systemUserError(): DomainError {
-  return new DomainError('permission-denied', 'The developer and the service users of apps cannot be deleted.');
+  return new DomainError(
+    'permission-denied',
+    'The developer and the service users of apps cannot be deleted. A service user is deleted with its app.',
+  );
 }
 
 function hasContentError(): DomainError {
   return new DomainError(
     'invalid-request',
-    'User has managed content: files, folders, trashed items or uploads. Delete them first, or use force=true.',
+    'User has managed content: files, folders, trashed items or uploads. Delete them first, or force the deletion: force=true in the API, --force on the command line.',
   );
 }
 
@@ -81,7 +86,7 @@ const BATCHES_PER_RUN = 1_000;
  * users. Returns the number of completed jobs.
  */
 export async function finishTreeJobs(
-  deps: DeleteUserDeps,
+  deps: UserDeletionDeps,
   { batches = BATCHES_PER_RUN, signal }: { batches?: number; signal?: AbortSignal } = {},
 ): Promise<number> {
   const { files } = deps;

@@ -1,10 +1,10 @@
 import type { UserId } from '@partway/protocol/ids';
-import type { FileContext } from '../../files/context.ts';
+import type { TreeDeletionContext } from '../../files/context.ts';
 import { removeTree, TreeRemoval } from '../../files/remove-tree.ts';
 import { lockTree } from '../../files/tree.ts';
 import { acquireJobs, deleteJob, type TreeJob } from '../../files/tree-jobs.ts';
 import type { UploadContext } from '../../uploads/context.ts';
-import { deleteStagedBytes, forgetSession } from '../../uploads/end-session.ts';
+import { deleteStagedBytes, forgetSession, type SessionMemory } from '../../uploads/end-session.ts';
 import { sessionFromRow } from '../../uploads/session.ts';
 import { deleteOpenSession, deleteParts } from '../../uploads/session-store.ts';
 import type { AuthContext } from '../context.ts';
@@ -12,12 +12,19 @@ import { revokeUserTokens } from '../tokens/revoke-tokens.ts';
 
 const SESSIONS_PER_QUERY = 100;
 
+/** What deleting a user uses: a part of the contexts of a server, which a command can create as well. */
+export interface UserDeletionDeps {
+  auth: Pick<AuthContext, 'db' | 'tokens' | 'clock'>;
+  files: TreeDeletionContext;
+  uploads: Pick<UploadContext, 'db' | 'blobs'> & SessionMemory;
+}
+
 /**
  * Deletes everything of an inactive user: uploads, then the tree in batches, then the user's row. Returns whether all
  * of it is deleted; false if `signal` or `batches` ended it early.
  */
 export async function removeUser(
-  deps: { auth: AuthContext; files: FileContext; uploads: UploadContext },
+  deps: UserDeletionDeps,
   job: TreeJob,
   { batches = Number.POSITIVE_INFINITY, signal }: { batches?: number; signal?: AbortSignal } = {},
 ): Promise<boolean> {
@@ -42,7 +49,7 @@ export async function removeUser(
   return true;
 }
 
-async function deleteSessions(uploads: UploadContext, owner: UserId): Promise<void> {
+async function deleteSessions(uploads: UserDeletionDeps['uploads'], owner: UserId): Promise<void> {
   const { db } = uploads;
   for (;;) {
     const rows = await db

@@ -38,7 +38,7 @@ interface UserChange {
  * @param by The caller's role.
  */
 export async function updateUser(
-  { db, tokens, clock }: AuthContext,
+  { db, tokens, clock }: Pick<AuthContext, 'db' | 'tokens' | 'clock'>,
   userId: UserId,
   change: UserChange,
   by: UserRole,

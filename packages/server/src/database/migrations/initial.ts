@@ -10,6 +10,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await createUploads(db);
   await createBlobs(db);
   await createMetadata(db);
+  await insertCommandLine(db);
 }
 
 async function createUsers(db: Kysely<unknown>): Promise<void> {
@@ -45,8 +46,8 @@ async function createUsers(db: Kysely<unknown>): Promise<void> {
     .createTable('apps')
     .addColumn('client_id', 'text', (c) => c.primaryKey())
     .addColumn('name', 'text', (c) => c.notNull())
-    .addColumn('secret_sha256', 'text', (c) => c.notNull())
-    .addColumn('service_user_id', 'bigint', (c) => c.notNull().references('users.id'))
+    .addColumn('secret_sha256', 'text')
+    .addColumn('service_user_id', 'bigint', (c) => c.references('users.id'))
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('as_user', 'integer', (c) => c.notNull())
     .execute();
@@ -182,6 +183,14 @@ async function createItems(db: Kysely<unknown>): Promise<void> {
       .execute();
   }
 
+  // What has been in the trash for longest, of all users.
+  await db.schema
+    .createIndex('items_in_trash_by_time')
+    .on('items')
+    .columns(['trashed_at', 'id'])
+    .where(sql.ref('trashed_with'), '=', sql.ref('id'))
+    .execute();
+
   await db.schema
     .createTable('tree_jobs')
     .addColumn('id', 'bigint', (c) => c.primaryKey())
@@ -222,6 +231,13 @@ async function createVersions(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('versions_by_number').unique().on('versions').columns(['file_id', 'number']).execute();
   // Garbage collection asks for each blob whether any version references it.
   await db.schema.createIndex('versions_by_blob').on('versions').column('blob_id').execute();
+
+  await db.schema
+    .createIndex('versions_in_trash')
+    .on('versions')
+    .columns(['trashed_at', 'id'])
+    .where(sql.ref('trashed_at'), 'is not', null)
+    .execute();
 
   await db.schema
     .createTable('locks')
@@ -311,5 +327,21 @@ async function createMetadata(db: Kysely<unknown>): Promise<void> {
   await (db as Kysely<{ metadata: { name: string; value: string } }>)
     .insertInto('metadata')
     .values({ name: 'database-id', value: randomBytes(16).toString('hex') })
+    .execute();
+}
+
+/** The public client as which `partway login --web` logs in (auth/apps/public-client.ts). */
+async function insertCommandLine(db: Kysely<unknown>): Promise<void> {
+  const tables = db as Kysely<{
+    apps: { client_id: string; name: string; created_at: number; as_user: number };
+    app_redirects: { client_id: string; uri: string };
+  }>;
+  const client_id = 'partway-cli';
+  const name = 'The partway command line';
+  await tables.insertInto('apps').values({ client_id, name, created_at: 0, as_user: 0 }).execute();
+  const uris = ['http://127.0.0.1/callback', 'http://[::1]/callback'];
+  await tables
+    .insertInto('app_redirects')
+    .values(uris.map((uri) => ({ client_id, uri })))
     .execute();
 }

@@ -3,6 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { hasPermission } from '../../auth/authority.ts';
 import type { Permission } from '../../auth/scopes.ts';
 import { statusAllows } from '../../auth/users/store.ts';
+import type { FileContext } from '../../files/context.ts';
+import type { TrashRetention } from '../../files/trash-retention.ts';
 import { getAuthority } from './authenticate.ts';
 
 type PermissionCheck = (permission: Permission) => boolean;
@@ -15,14 +17,16 @@ export interface View {
   apiBase: string;
   /** The file or folder that the caller's token is restricted to. */
   restrictedTo: ItemId | undefined;
+  trashRetention: TrashRetention;
 }
 
 /** Gets the view of the caller of a `bearer` route. */
-export function getView(request: FastifyRequest): View {
+export function getView({ trashRetention }: Pick<FileContext, 'trashRetention'>, request: FastifyRequest): View {
   return {
     can: createPermissionCheck(request),
     apiBase: request.apiBase,
     restrictedTo: getAuthority(request).restrictedTo,
+    trashRetention,
   };
 }
 

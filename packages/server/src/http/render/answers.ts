@@ -26,7 +26,7 @@ export async function renderFileResponse(
 ): Promise<Record<string, unknown>> {
   const fields = parseFields(request);
   const [entry = file] = await addLocks(files, [file], fields);
-  return renderFile({ ...entry, ...getView(request) }, fields);
+  return renderFile({ ...entry, ...getView(files, request) }, fields);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function renderFolderResponse(
   folder: ItemRow,
 ): Promise<Record<string, unknown>> {
   const fields = parseFields(request);
-  const entry = { ...(await describeFolder(files.db, folder)), ...getView(request) };
+  const entry = { ...(await describeFolder(files.db, folder)), ...getView(files, request) };
   const hasItems = folder.trashed_at === null && (fields?.has('item_collection') ?? true);
   if (!hasItems) return renderFolder(entry, fields);
   const page = { ...parseOffsetPage(request, { defaultLimit: 100 }), order: parseOrder(request) };

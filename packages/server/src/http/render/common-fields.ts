@@ -3,7 +3,7 @@ import { parseDetails } from '@partway/protocol/item-details';
 import type { FileContext } from '../../files/context.ts';
 import { type FileEntry, type FolderEntry, folderMini, type Mini, type NamedUser } from '../../files/find.ts';
 import { findLocks, type Lock } from '../../files/locks.ts';
-import { purgedAt } from '../../files/trash.ts';
+import { purgedAt } from '../../files/trash-retention.ts';
 import type { View } from '../hooks/permissions.ts';
 import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';
@@ -28,7 +28,7 @@ export const COMMON_FIELDS: FieldRenderers<FolderEntry & View> = new Map<
   ['created_at', ({ item }) => wireDate(item.created_at)],
   ['modified_at', ({ item }) => wireDate(item.modified_at)],
   ['trashed_at', ({ item }) => dateOrNull(item.trashed_at)],
-  ['purged_at', ({ item }) => dateOrNull(purgedAt(item.trashed_at))],
+  ['purged_at', ({ item, trashRetention }) => dateOrNull(purgedAt(trashRetention, item.trashed_at))],
   ['content_created_at', ({ item }) => wireDate(item.content_created_at)],
   ['content_modified_at', ({ item }) => wireDate(item.content_modified_at)],
   ['created_by', ({ item, users }) => userMini(users, item.created_by)],

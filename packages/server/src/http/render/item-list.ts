@@ -89,7 +89,7 @@ async function renderEntries(
   entries: ListedItem[],
   fields: Fields | undefined,
 ): Promise<Record<string, unknown>[]> {
-  const view = getView(request);
+  const view = getView(files, request);
   const complete = await addLocks(files, entries, fields);
   return renderWithinBytes(complete, files.limits.listBytes, (entry) =>
     renderListedItem({ ...entry, ...view }, fields),

@@ -2,7 +2,7 @@ import type { UserId } from '@partway/protocol/ids';
 import type { VersionRow } from '../../database/schema.ts';
 import type { FileContext } from '../../files/context.ts';
 import { findUsersById, type NamedUser } from '../../files/find.ts';
-import { purgedAt } from '../../files/trash.ts';
+import { purgedAt } from '../../files/trash-retention.ts';
 import type { View } from '../hooks/permissions.ts';
 import { userMini } from './common-fields.ts';
 import { dateOrNull, wireDate } from './dates.ts';
@@ -31,7 +31,7 @@ const FIELDS: FieldRenderers<VersionEntry> = new Map<string, (entry: VersionEntr
   ['restored_by', ({ version, users }) => userOrNull(users, version.restored_by)],
   ['authenticated_download_url', ({ version: { file_id, id }, apiBase }) => downloadUrl(apiBase, file_id, id)],
   ['is_download_available', ({ version, can }) => version.trashed_at === null && can('download')],
-  ['purged_at', ({ version }) => dateOrNull(purgedAt(version.trashed_at))],
+  ['purged_at', ({ version, trashRetention }) => dateOrNull(purgedAt(trashRetention, version.trashed_at))],
 ]);
 
 /** Fields that are not part of the standard form. */

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { isStorableText, NOT_STORABLE } from '@partway/protocol/text';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientSecret } from '../../auth/apps/get-client.ts';
+import { COMMAND_LINE_ID } from '../../auth/apps/public-client.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
 import { ApiError } from '../api-error.ts';
 import { getContentType } from './content-type.ts';
@@ -42,11 +43,16 @@ export function requiredField(form: URLSearchParams, field: string): string {
   return value;
 }
 
-/** Parses the app's credentials, from the form or from HTTP Basic authentication (RFC 6749, section 2.3.1). */
-export function parseClient(request: FastifyRequest, form: URLSearchParams): ClientSecret {
+/**
+ * Parses the app's credentials, from the form or from HTTP Basic authentication (RFC 6749, section 2.3.1). With
+ * `orPublic`, the public client can omit the secret, which it does not have.
+ */
+export function parseClient(request: FastifyRequest, form: URLSearchParams, { orPublic = false } = {}): ClientSecret {
   const basic = parseBasicAuth(request);
   if (basic !== undefined) return basic;
-  return { clientId: requiredField(form, 'client_id'), clientSecret: requiredField(form, 'client_secret') };
+  const clientId = requiredField(form, 'client_id');
+  const canOmitSecret = orPublic && clientId === COMMAND_LINE_ID;
+  return { clientId, clientSecret: (canOmitSecret ? optionalField : requiredField)(form, 'client_secret') };
 }
 
 /** Same, for optional credentials. */

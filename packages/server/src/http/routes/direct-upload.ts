@@ -61,7 +61,7 @@ export function serveContentUpload(scope: FastifyInstance, { auth, files }: Serv
   ): Promise<Record<string, unknown>> {
     const entry = await describeFile(files.db, fileId, versionId);
     if (entry === undefined) throw new ApiError('not_found', 'The file was deleted after the upload.');
-    return { total_count: 1, entries: [renderFile({ ...entry, ...getView(request) }, parseFields(request))] };
+    return { total_count: 1, entries: [renderFile({ ...entry, ...getView(files, request) }, parseFields(request))] };
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Millis } from '@partway/protocol/ids';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isPublicClient } from '../../auth/apps/public-client.ts';
 import { findChallengeFault } from '../../auth/grants/authorization-code.ts';
 import { findAuthorizingApp, issueCode } from '../../auth/grants/authorize.ts';
 import { GrantError } from '../../auth/grants/errors.ts';
@@ -44,7 +45,7 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
       redirectUri: query.get('redirect_uri') || undefined,
     });
     if (authorizing === undefined) return sendErrorPage(reply, UNKNOWN_APP);
-    const { redirectUri } = authorizing;
+    const { app: client, redirectUri } = authorizing;
     const state = query.get('state') ?? undefined;
     const target = { redirectUri, state };
     const repeatedName = OAUTH_PARAMETERS.find((name) => repeated.has(name));
@@ -56,7 +57,8 @@ export function serveAuthorize(app: FastifyInstance, { auth, settings }: Service
     }
     const codeChallenge = query.get('code_challenge') || undefined;
     const method = query.get('code_challenge_method') || undefined;
-    const fault = findChallengeFault({ challenge: codeChallenge, method });
+    const isRequired = isPublicClient(client);
+    const fault = findChallengeFault({ challenge: codeChallenge, method }, { isRequired });
     if (fault !== undefined) return redirectToApp(reply, target, invalidRequest(fault));
     const scopes = parseRequestedScopes(query.get('scope'));
     if (scopes === 'unknown') return redirectToApp(reply, target, { error: 'invalid_scope' });

@@ -42,7 +42,7 @@ export function serveTokens(app: FastifyInstance, { auth, settings }: Services, 
 
   async function revoke(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = getForm(request);
-    await revokeToken(auth, parseClient(request, form), requiredField(form, 'token'));
+    await revokeToken(auth, parseClient(request, form, { orPublic: true }), requiredField(form, 'token'));
     return reply.send();
   }
 }
@@ -102,7 +102,7 @@ const GRANTS = new Map<string, (tokenRequest: TokenRequest) => Promise<GrantedTo
   [
     'authorization_code',
     ({ auth, request, form }) =>
-      exchangeCode(auth, parseClient(request, form), {
+      exchangeCode(auth, parseClient(request, form, { orPublic: true }), {
         code: requiredField(form, 'code'),
         redirectUri: optionalField(form, 'redirect_uri'),
         codeVerifier: optionalField(form, 'code_verifier'),
@@ -111,7 +111,7 @@ const GRANTS = new Map<string, (tokenRequest: TokenRequest) => Promise<GrantedTo
   [
     'refresh_token',
     ({ auth, request, form }) =>
-      exchangeRefreshToken(auth, parseClient(request, form), requiredField(form, 'refresh_token')),
+      exchangeRefreshToken(auth, parseClient(request, form, { orPublic: true }), requiredField(form, 'refresh_token')),
   ],
   ['urn:ietf:params:oauth:grant-type:token-exchange', exchange],
 ]);

@@ -143,7 +143,7 @@ function serveCommit(scope: FastifyInstance, { uploads, files, settings }: Servi
     if (file === undefined) throw new ApiError('not_found', 'The file was deleted after the upload.');
     return reply
       .code(201)
-      .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(request) }, parseFields(request))] });
+      .send({ total_count: 1, entries: [renderFile({ ...file, ...getView(files, request) }, parseFields(request))] });
   });
 }
 

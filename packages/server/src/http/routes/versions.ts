@@ -30,7 +30,7 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     request: FastifyRequest,
     version: VersionRow,
   ): Promise<Record<string, unknown> | undefined> {
-    return (await renderVersions(files, [version], getView(request), parseFields(request)))[0];
+    return (await renderVersions(files, [version], getView(files, request), parseFields(request)))[0];
   }
 
   scope.get('/files/:file_id/versions', { config: bearerPolicy('read') }, async (request) => {
@@ -38,7 +38,7 @@ export function serveVersions(scope: FastifyInstance, { files }: Services): void
     const owner = getCaller(request).userId;
     const file = await getChangeable(files.db, { kind: 'file', owner, id: parseFileId(request), ifMatch: undefined });
     const { versions, total } = await listVersions(files.db, file, page);
-    const rendered = await renderVersions(files, versions, getView(request), parseFields(request));
+    const rendered = await renderVersions(files, versions, getView(files, request), parseFields(request));
     const entries = renderWithinBytes(rendered, files.limits.listBytes, (version) => version);
     return {
       total_count: total,
