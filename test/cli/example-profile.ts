@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createClient } from '../../packages/client/src/node/index.ts';
+import { addApp, getUserToken, type TestApp } from '../support/accounts.ts';
+import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { COVERAGE_ENV } from '../support/coverage-env.ts';
 import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
@@ -26,6 +28,8 @@ const LIMIT_MILLIS = 120_000;
 /** The server and the data folder that examples work with. Each example gets its own user or copy of the folder. */
 export interface ExampleServer extends AsyncDisposable {
   server: TestServer;
+  /** Gets tokens for new users. */
+  app: TestApp;
   /** A data folder with the users ann@example.com and bob@example.com, an app, and files, without a server. */
   dataFolder: string;
 }
@@ -36,28 +40,26 @@ export interface ExampleProfile {
   env: Record<string, string>;
 }
 
-const SETTINGS = { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '100000', PARTWAY_TOKEN: '' };
+const SETTINGS = { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '100000' };
 
 export async function startExampleServer(): Promise<ExampleServer> {
   const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-examples-')));
   const dataFolder = join(home, 'data');
-  await using first = await startServer({ env: SETTINGS, dataFolder });
+  await using first = await startServer({ env: { ...SETTINGS, PARTWAY_TOKEN: '' }, dataFolder });
   for (const login of ['ann@example.com', 'bob@example.com']) await execute(['user', 'add', login], dataFolder);
   await execute(['app', 'add', 'Backup'], dataFolder);
-  const token = await addUser('tree@example.com', dataFolder);
+  const login = 'tree@example.com';
+  await execute(['user', 'add', login], dataFolder);
+  const token = (await execute(['token', 'create', '--user', login, '--value'], dataFolder)).trim();
   await createTree({ url: first.url, token });
   await first.stop();
   const server = await startServer({ env: SETTINGS });
   return {
     server,
+    app: await addApp(server),
     dataFolder,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-async function addUser(login: string, dataFolder: string): Promise<string> {
-  await execute(['user', 'add', login], dataFolder);
-  return (await execute(['token', 'make', '--user', login, '--value', 'access_token'], dataFolder)).trim();
 }
 
 async function execute(args: readonly string[], dataFolder: string): Promise<string> {
@@ -104,10 +106,12 @@ async function createTree({ url, token }: { url: string; token: string }): Promi
 let count = 0;
 
 /** Creates a profile with a new user of the running server, and a copy of the data folder without a server. */
-export async function createProfile({ server, dataFolder }: ExampleServer): Promise<ExampleProfile> {
+export async function createProfile({ server, app, dataFolder }: ExampleServer): Promise<ExampleProfile> {
   const folder = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-example-')));
   count += 1;
-  const token = await addUser(`user${count}@example.com`, server.dataFolder);
+  const login = `user${count}@example.com`;
+  const { json: user } = await new Api(server).post('/users', { login, name: login });
+  const token = await getUserToken(server, app, user.id);
   await createTree({ url: server.url, token });
   await cp(dataFolder, join(folder, 'data'), { recursive: true });
   for (const [path, bytes] of Object.entries(FILES)) {

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { findPostgres, type Postgres, startPostgres } from '../engines/postgres.ts';
+import { noPostgres, startPostgres } from '../engines/postgres.ts';
 import { killAtExit } from '../support/leftovers.ts';
 import { type CommandBlock, readCommandBlocks, splitServer } from './code-blocks.ts';
 
@@ -35,7 +35,8 @@ const RUNS_TESTS = /^npm ci && npm test$/m;
 /** What a page assumes: a running server with some files, or files that the reader already has. */
 const PREPARATION: Record<string, string> = {
   'docs/use/command-line.md': startServer('npm start'),
-  'docs/operate/backup-and-restore.md': startServer('npm start'),
+  'docs/operate/backup-and-restore.md': `${startServer('npm start')}
+seq 4000000 > numbers.txt && partway upload numbers.txt`,
   'docs/operate/users-and-tokens.md': startServer('npm start'),
   'docs/understand/formats.md': startServer('npm start'),
 };
@@ -56,34 +57,33 @@ test('the documentation has commands, and says why some of them are not run', ()
 
 describe('the commands of the documentation work in order, in a fresh checkout', { timeout: 2 * LIMIT_MILLIS }, () => {
   let folder: string;
-  let postgres: Postgres | undefined;
   before(async () => {
     assert.ok(!(await isListening(PORT)), `Another program listens on port ${PORT}. Stop it first.`);
     folder = await mkdtemp(join(tmpdir(), 'partway-docs-'));
-    if (findPostgres() !== undefined) postgres = await startPostgres();
+    // An earlier run may have left others.
+    for (const name of ['big.bin', 'copy.bin']) await rm(join('/tmp', name), { force: true });
   });
-  after(async () => {
-    await postgres?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   for (const [index, { page, blocks }] of pages.entries()) {
     for (const token of [undefined, 'a-token-from-the-environment']) {
       const title = token === undefined ? page : `${page}, with PARTWAY_TOKEN set`;
       const needsPostgres = blocks.some(({ commands }) => commands.match(EXAMPLE_HOSTS) !== null);
-      const skip = needsPostgres && findPostgres() === undefined ? 'PostgreSQL is not installed' : false;
+      const skip = needsPostgres && noPostgres;
       test(title, { skip }, async () => {
         const checkout = join(folder, `${index}-${token === undefined ? 'plain' : 'token'}`, 'partway');
+        await using postgres = needsPostgres ? await startPostgres() : undefined;
         await createCheckout(checkout);
-        if (!INSTALLING_PAGES.includes(page)) await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
-        const script = renderScript(page, blocks).replaceAll(EXAMPLE_HOSTS, postgres?.url ?? '');
+        const installs = token === undefined && INSTALLING_PAGES.includes(page);
+        if (!installs) await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+        const script = renderScript(page, blocks, installs).replaceAll(EXAMPLE_HOSTS, postgres?.url ?? '');
         const systemNode = page === USES_SYSTEM_NODE ? `${dirname(process.execPath)}:` : '';
         const { code, output } = await runScript(script, checkout, {
           PATH: systemNode + systemPath(),
           ...(token !== undefined && { PARTWAY_TOKEN: token }),
         });
         assert.equal(code, 0, output);
-        await rm(dirname(checkout), { recursive: true });
+        await rm(dirname(checkout), { recursive: true, maxRetries: 10 });
       });
     }
   }
@@ -102,21 +102,21 @@ async function createCheckout(checkout: string): Promise<void> {
 }
 
 /** Renders one script for all blocks of a page, because they share variables and the current folder. */
-function renderScript(page: string, blocks: readonly CommandBlock[]): string {
+function renderScript(page: string, blocks: readonly CommandBlock[], installs: boolean): string {
   const parts = blocks
     .filter(({ commands, skipReason }) => skipReason === undefined && !RUNS_TESTS.test(commands))
     .map((block) => {
       const { before: commands, server } = splitServer(block);
-      const start =
-        server === undefined ? '' : startServer(INSTALLING_PAGES.includes(page) ? server : withoutInstallation(server));
-      return `echo "== ${page}:${block.line}"\n${commands}\n${start}`;
+      const start = server === undefined ? '' : startServer(server);
+      const script = `echo "== ${page}:${block.line}"\n${commands}\n${start}`;
+      return installs ? script : withoutInstallation(script);
     });
   const path = SETS_PATH.includes(page) ? '' : 'export PATH="$PWD/node_modules/.bin:$PATH"';
   return [FUNCTIONS, path, PREPARATION[page] ?? '', ...parts].join('\n');
 }
 
-function withoutInstallation(command: string): string {
-  return command.replace(/^npm ci( --omit=dev)? && /, '');
+function withoutInstallation(script: string): string {
+  return script.replaceAll(/\bnpm ci( --omit=dev)?( && |$)/gm, (_, _flag, end) => (end === '' ? 'true' : ''));
 }
 
 /** Starts a server in the background, after ending the previous one, and waits until it accepts requests. */

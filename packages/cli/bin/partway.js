@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(`Partway needs Node.js 24 or later; this is Node.js ${process.versions.node}.`);
-  console.error('In a checkout, `npm ci` installs its own: run it without --omit=dev, then use npm start, or npx partway.');
-  console.error('Otherwise, install Node.js 24 (https://nodejs.org) and try again.');
+  console.error('In a checkout, run `npm ci` without --omit=dev: it installs a newer one, which `npm start` uses.');
+  console.error('Otherwise, install Node.js 24 or later (https://nodejs.org), and try again.');
   process.exit(1);
 }
 
