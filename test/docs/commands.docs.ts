@@ -51,7 +51,7 @@ const pages = PAGES.map((page) => ({ page, blocks: readCommandBlocks(join(ROOT, 
 test('the documentation has commands, and says why some of them are not run', () => {
   const blocks = pages.flatMap((one) => one.blocks);
   const skipped = blocks.filter(({ skipReason }) => skipReason !== undefined);
-  assert.ok(blocks.length > 30, `${blocks.length} blocks`);
+  assert.ok(blocks.length > (ONLY === undefined ? 30 : 0), `${blocks.length} blocks`);
   assert.ok(skipped.length <= blocks.length / 4, `${skipped.length} of ${blocks.length} are skipped`);
 });
 
