@@ -47,9 +47,9 @@ addSessionsCommand(program);
 
 program.commandsGroup('Servers and profiles:');
 addLoginCommand(program);
-addLogoutCommand(program);
 addProfilesCommand(program);
 addUseCommand(program);
+addLogoutCommand(program);
 
 program.commandsGroup('Your own server:');
 addServeCommand(program);
