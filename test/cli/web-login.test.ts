@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { listenForCallback } from '../../packages/cli/src/web-login/callback-server.ts';
 import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
@@ -113,6 +115,23 @@ test('a return with another state does not end the login, and a denial does', as
   assert.equal(code, 4);
   assert.match(stderr, /Access was denied on the login page\. Nothing was saved\./);
   await assert.rejects(stat(profilesOf('denied')), { code: 'ENOENT' });
+});
+
+test('a connection that the browser opened in advance does not keep the command running', async () => {
+  const { address, ended } = await startLogin(newHome('idle'));
+  const { port } = new URL(new URL(address).searchParams.get('redirect_uri') ?? '');
+  const idle = connect(Number(port), '127.0.0.1');
+  let received = '';
+  idle.on('data', (bytes) => {
+    received += String(bytes);
+  });
+  idle.on('error', () => {});
+  await once(idle, 'connect');
+  await fetch(await logInOn(address));
+  assert.equal((await ended).code, 0);
+  idle.destroy();
+  // Otherwise, the command waits until the connection times out, with this status.
+  assert.doesNotMatch(received, /408/);
 });
 
 test('a login that nobody finishes ends', async () => {

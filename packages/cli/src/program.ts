@@ -60,9 +60,9 @@ export function createProgram(): Command {
 
   program.commandsGroup('Servers and profiles:');
   addLoginCommand(program);
-  addLogoutCommand(program);
   addProfilesCommand(program);
   addUseCommand(program);
+  addLogoutCommand(program);
 
   program.commandsGroup('Your own server:');
   addServeCommand(program);

@@ -33,13 +33,14 @@ export async function listenForCallback(state: string): Promise<Callback> {
     if (code) resolve(code);
     else reject(createDenial(query.get('error') ?? 'no code'));
   });
+  // Browsers open connections in advance. They must not keep the command running after the login.
+  server.on('connection', (socket) => socket.unref());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/callback`,
     waitForCode: (timeout) => withTimeout(outcome, timeout),
     async [Symbol.asyncDispose]() {
-      // Idle connections end now, and the page in progress when it is sent.
       server.close();
     },
   };

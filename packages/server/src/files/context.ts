@@ -5,7 +5,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import type { InFlightBlobs } from '../storage/in-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { SerialQueue } from '../util/keyed-queue.ts';
-import type { TrashRetention } from './trash-retention.ts';
+import type { TrashRetention } from './retention/trash-retention.ts';
 
 /** Dependencies shared by the operations on files and folders. */
 export interface FileContext {

@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import { claimRun, withLeaderLock } from '../database/cluster-jobs.ts';
 import type { Tables } from '../database/schema.ts';
 import type { FileContext } from '../files/context.ts';
-import { emptyTrash } from '../files/empty-trash.ts';
+import { emptyTrash } from '../files/retention/empty-trash.ts';
 import { type BackgroundJob, startJobs } from '../jobs/scheduler.ts';
 import { throttle } from '../jobs/throttle.ts';
 import type { Clock, GuardedClock } from '../time/clock.ts';

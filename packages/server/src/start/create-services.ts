@@ -8,7 +8,7 @@ import { ensureDeveloper } from '../auth/users/developer.ts';
 import type { Config } from '../config/config.ts';
 import type { Tables } from '../database/schema.ts';
 import type { FileContext } from '../files/context.ts';
-import { openTrashRetention } from '../files/trash-retention.ts';
+import { openTrashRetention } from '../files/retention/trash-retention.ts';
 import { type Probe, Readiness } from '../http/routes/readiness.ts';
 import type { HttpSettings, Services } from '../http/services.ts';
 import { InFlightBlobs } from '../storage/in-flight.ts';

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
 import { type Column, renderTable } from '../../output/table.ts';
 import { databaseCommand, listOption, type Output, textOption } from '../data-command.ts';
+import { addExamples } from '../examples.ts';
 import { addAppRemoveCommand, addAppRotateCommand } from './change-app.ts';
 
 /** `partway app …` */
@@ -15,6 +16,10 @@ export function addAppCommand(program: Command): void {
   const app = program
     .command('app')
     .description('add, list, change and remove apps, which get tokens with a client ID and secret');
+  addExamples(app, [
+    ['partway app add importer', 'Add an app, and print its client ID and secret'],
+    ['partway app list', 'List apps'],
+  ]);
   addAppAddCommand(app);
   addAppKeyCommand(app);
   addAppRotateCommand(app);
@@ -31,6 +36,17 @@ function addAppAddCommand(app: Command): void {
     .option('--redirect-uri <uri...>', 'URIs to which a login can redirect')
     .option('--public-key <file...>', 'RSA public keys (PEM) for its JWT assertions')
     .option('--jwt-config <file>', "generate a key pair and write the JSON file for Box's SDKs, including the secret");
+  addExamples(command, [
+    ['partway app add importer --jwt-config importer.json', "Write the configuration file that Box's SDKs read"],
+    [
+      'partway app add portal --redirect-uri https://portal.example.com/callback',
+      'Add an app to which users log in with a browser',
+    ],
+    [
+      'partway app add mirror --as-user --value > secret.txt',
+      'Add an app that can act as any user, and save its secret',
+    ],
+  ]);
   const add = async (db: Kysely<Tables>, [name = '']: string[]) => {
     const pems = await Promise.all(listOption(command, 'publicKey').map((path) => readFile(path, 'utf8')));
     for (const pem of pems) checkPublicKey(pem);
@@ -70,7 +86,12 @@ function addAppListCommand(app: Command): void {
     for (const row of await listApps(db)) apps.push(await toListed(db, row));
     return { text: renderTable(apps, APP_COLUMNS), json: apps };
   };
-  databaseCommand(app.command('list').description('list apps'), list, { mainField: 'client_id' });
+  const command = app.command('list').description('list apps');
+  addExamples(command, [
+    ['partway app list', 'List apps'],
+    ['partway app list | cut -f1,2', 'Print client IDs and names'],
+  ]);
+  databaseCommand(command, list, { mainField: 'client_id' });
 }
 
 type ListedApp = Awaited<ReturnType<typeof toListed>>;
@@ -98,10 +119,27 @@ const APP_COLUMNS: readonly Column<ListedApp>[] = [
 /** `partway app key add` */
 function addAppKeyCommand(app: Command): void {
   const key = app.command('key').description('manage the public keys of apps');
+  addExamples(key, [
+    [
+      'partway app key add "$(partway app list --value | tail -n 1)" key.pem',
+      'Register a public key for the newest app',
+    ],
+    ['partway app list --value key_ids', 'Print the key IDs of each app'],
+  ]);
   const command = key
     .command('add')
     .argument('<client-id>', 'client ID of the app')
     .argument('<file>', 'RSA public key (PEM)');
+  addExamples(command, [
+    [
+      'partway app key add "$(partway app list --value | tail -n 1)" key.pem',
+      'Register a public key for the newest app',
+    ],
+    [
+      'partway app key add "$(partway app list --value | tail -n 1)" key.pem --value > key-id.txt',
+      'Save the ID of the key',
+    ],
+  ]);
   const addKey = async (db: Kysely<Tables>, [clientId = '', path = '']: string[]) => {
     const pem = await readFile(path, 'utf8');
     await getChangeableApp(db, clientId);

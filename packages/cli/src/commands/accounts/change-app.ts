@@ -2,6 +2,7 @@ import { rotateSecret } from '@partway/server/auth/apps/rotate-secret';
 import type { Command } from 'commander';
 import { withProgressLine } from '../../output/progress-line.ts';
 import { databaseCommand } from '../data-command.ts';
+import { addExamples } from '../examples.ts';
 import { STORAGE_SETTINGS } from '../settings-options.ts';
 
 /** `partway app remove` */
@@ -11,6 +12,16 @@ export function addAppRemoveCommand(app: Command): void {
     .description('remove an app, revoke all its tokens, and delete its service user')
     .option('--force', 'also delete the files of its service user; without it, the command refuses if there are any')
     .option('--keep-user', 'keep the service user and its files, as an ordinary user');
+  addExamples(command, [
+    [
+      'partway app remove "$(partway app list --value | tail -n 1)"',
+      'Remove the newest app, unless its service user has files',
+    ],
+    [
+      'partway app remove "$(partway app list --value | tail -n 1)" --force',
+      'Remove an app with the files of its service user',
+    ],
+  ]);
   databaseCommand(
     command,
     async (db, [clientId = ''], config) => {
@@ -39,6 +50,13 @@ export function addAppRemoveCommand(app: Command): void {
 export function addAppRotateCommand(app: Command): void {
   const command = app.command('rotate').argument('<client-id>', 'client ID of the app');
   command.description('give an app a new secret; the old one stops working, and tokens stay valid');
+  addExamples(command, [
+    ['partway app rotate "$(partway app list --value | tail -n 1)"', 'Print a new secret for the newest app'],
+    [
+      'partway app rotate "$(partway app list --value | tail -n 1)" --value > secret.txt',
+      'Save the new secret in a file',
+    ],
+  ]);
   databaseCommand(
     command,
     async (db, [clientId = '']) => {

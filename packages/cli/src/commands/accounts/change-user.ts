@@ -5,6 +5,7 @@ import { GuardedClock } from '@partway/server/time/clock';
 import type { Command } from 'commander';
 import { withProgressLine } from '../../output/progress-line.ts';
 import { databaseCommand, textOption } from '../data-command.ts';
+import { addExamples } from '../examples.ts';
 import { STORAGE_SETTINGS } from '../settings-options.ts';
 
 /** `partway user delete` */
@@ -13,6 +14,10 @@ export function addUserDeleteCommand(user: Command): void {
   command
     .description('permanently delete a user; refuses if the user has files, unless --force is set')
     .option('--force', 'also delete all files and folders of the user, including the trash, and abort uploads');
+  addExamples(command, [
+    ['partway user delete erin@example.com', 'Delete a user who has no files'],
+    ['partway user delete dan@example.com --force', 'Delete a user with all files'],
+  ]);
   databaseCommand(
     command,
     async (db, [login = ''], config) => {
@@ -37,6 +42,13 @@ export function addUserRenameCommand(user: Command): void {
   command
     .description('change the login of a user; files, password and tokens stay the same')
     .option('--name <name>', 'also change the display name');
+  addExamples(command, [
+    ['partway user rename dan@example.com daniel@example.com', 'Change a login'],
+    [
+      "partway user rename daniel@example.com dan@example.com --name 'Daniel Miller'",
+      'Change the login and the display name',
+    ],
+  ]);
   databaseCommand(
     command,
     async (db, [login = '', newLogin = '']) => {

@@ -6,6 +6,7 @@ import { escapeControl } from '../../output/text.ts';
 import { connect } from '../../profiles/connect.ts';
 import { getProfile, type Profile } from '../../profiles/profile.ts';
 import { profilesPath, readProfiles, updateProfiles } from '../../profiles/profiles-file.ts';
+import { addExamples } from '../examples.ts';
 import { type PartialLogin, parseLogin } from './login-options.ts';
 
 /** `partway login` */
@@ -27,6 +28,16 @@ export function addLoginCommand(program: Command): void {
       'after',
       '\nWithout --web, --token-stdin or --client-secret-stdin, the command asks for everything that is missing.',
     );
+  addExamples(command, [
+    [
+      'partway token create --user ann@example.com --value | partway login --server http://127.0.0.1:4400 --name ann --token-stdin',
+      'Log in to your own server as one of its users, for an hour',
+    ],
+    [
+      'partway token create --user bob@example.com --expires 30d --value | partway login --server http://127.0.0.1:4400 --name bob --token-stdin',
+      'Log in as another user, for a month',
+    ],
+  ]);
   command.action(async () => {
     const login = parseLogin(command);
     const { server, credentials } = (await login.readComplete()) ?? (await ask(login.partial));
@@ -53,6 +64,10 @@ async function ask(partial: PartialLogin): Promise<Profile> {
 /** `partway logout` */
 export function addLogoutCommand(program: Command): void {
   const command = program.command('logout').argument('[profile]', 'profile name (default: the default profile)');
+  addExamples(command, [
+    ['partway logout bob', 'Delete a profile'],
+    ['partway logout', 'Delete the default profile'],
+  ]);
   command.description('delete a profile, and end its login if that was in a browser; other tokens remain valid');
   command.action(async (profileName?: string) => {
     const saved = await readProfiles();

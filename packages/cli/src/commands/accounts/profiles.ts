@@ -5,10 +5,15 @@ import { escapeControl } from '../../output/text.ts';
 import { addValueOption, renderValue, valueField } from '../../output/value.ts';
 import { getProfile, type Profiles } from '../../profiles/profile.ts';
 import { readProfiles, updateProfiles } from '../../profiles/profiles-file.ts';
+import { addExamples } from '../examples.ts';
 
 /** `partway profiles` */
 export function addProfilesCommand(program: Command): void {
   const command = program.command('profiles').description('list profiles without their secrets');
+  addExamples(command, [
+    ['partway profiles', 'List profiles; * marks the default'],
+    ['partway profiles --value', 'Print their names'],
+  ]);
   addValueOption(command.option('--json', 'print one JSON object per line'), MAIN_FIELD).action(async () => {
     const profiles = toListed(await readProfiles());
     const field = valueField(command, MAIN_FIELD);
@@ -43,6 +48,10 @@ const COLUMNS: readonly Column<ListedProfile>[] = [
 /** `partway use` */
 export function addUseCommand(program: Command): void {
   const command = program.command('use').argument('<profile>', 'profile name');
+  addExamples(command, [
+    ['partway use bob', 'Use the server and user of a profile by default'],
+    ['partway use ann && partway ls', 'Change the default, and list the root folder there'],
+  ]);
   command.description('set the default profile').action(async (name: string) => {
     const { server } = await updateProfiles(async (saved, write) => {
       const profile = getProfile(saved, name);

@@ -7,10 +7,15 @@ import type { Command } from 'commander';
 import type { Kysely } from 'kysely';
 import { type Column, renderTable } from '../../output/table.ts';
 import { databaseCommand, textOption } from '../data-command.ts';
+import { addExamples } from '../examples.ts';
 
 /** `partway token …` */
 export function addTokenCommand(program: Command): void {
   const token = program.command('token').description('create, list and revoke access tokens');
+  addExamples(token, [
+    ['partway token create --user ann@example.com --expires 30d', 'Create a token for a user'],
+    ['partway token list', 'List valid tokens'],
+  ]);
   addTokenCreateCommand(token.command('create'));
   // Its earlier name, for scripts. Not an alias, because help texts show those.
   addTokenCreateCommand(token.command('make', { hidden: true }));
@@ -20,7 +25,12 @@ export function addTokenCommand(program: Command): void {
 
 /** `partway token list` */
 function addTokenListCommand(token: Command): void {
-  databaseCommand(token.command('list').description('list valid tokens, without the tokens themselves'), async (db) => {
+  const command = token.command('list').description('list valid tokens, without the tokens themselves');
+  addExamples(command, [
+    ['partway token list', 'List valid tokens, the next to expire first'],
+    ['partway token list | cut -f1,3', 'Print their IDs and users'],
+  ]);
+  databaseCommand(command, async (db) => {
     const tokens = (await listTokens(db, Date.now())).map(toListed);
     return { text: renderTable(tokens, TOKEN_COLUMNS), json: tokens };
   });
@@ -59,6 +69,13 @@ function addTokenCreateCommand(command: Command): void {
     .option('--expires <time>', 'lifetime, such as 15m, 12h or 30d', '1h')
     .option('--scope <scopes>', 'scopes, such as "base_upload item_download" (default: all)')
     .option('--resource <address>', 'restrict the token to a file or folder, such as folders/123');
+  addExamples(command, [
+    [
+      "partway token create --user ann@example.com --scope 'base_upload item_download'",
+      'Create a token that can only upload and download',
+    ],
+    ['partway token create --expires 15m --value > token.txt', 'Save a token of the developer for a script'],
+  ]);
   const create = async (db: Kysely<Tables>) => {
     const lifetime = parseDuration(textOption(command, 'expires') ?? '');
     if (lifetime === undefined || lifetime === 0) throw new Error('--expires must be a time such as 15m, 12h or 30d.');
@@ -82,6 +99,10 @@ function addTokenCreateCommand(command: Command): void {
 function addTokenRevokeCommand(token: Command): void {
   const command = token.command('revoke').argument('<id>', 'ID from partway token list');
   command.description('revoke a token and all tokens of the same login or call; servers notice within 5 seconds');
+  addExamples(command, [
+    ['partway token revoke "$(partway token list --value | head -n 1)"', 'Revoke the token that expires next'],
+    ['partway token revoke "$(partway token list --value | tail -n 1)"', 'Revoke the token that expires last'],
+  ]);
   databaseCommand(command, async (db, [id = '']) => {
     if (!(await revokeTokenById(db, id)))
       throw new Error(`There is no token ${id}. List all tokens with partway token list.`);

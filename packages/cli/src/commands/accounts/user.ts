@@ -9,11 +9,16 @@ import type { Command } from 'commander';
 import { type Column, renderTable } from '../../output/table.ts';
 import { readPassword } from '../../output/terminal.ts';
 import { databaseCommand, textOption } from '../data-command.ts';
+import { addExamples } from '../examples.ts';
 import { addUserDeleteCommand, addUserRenameCommand } from './change-user.ts';
 
 /** `partway user …` */
 export function addUserCommand(program: Command): void {
   const user = program.command('user').description('add, list, change and delete users');
+  addExamples(user, [
+    ['partway user add carol@example.com --name Carol', 'Add a user who gets access with tokens'],
+    ['partway user list', 'See how much each user stores'],
+  ]);
   addUserAddCommand(user);
   addUserPasswordCommand(user);
   addUserQuotaCommand(user);
@@ -31,6 +36,10 @@ function addUserAddCommand(user: Command): void {
     .option('--name <name>', 'display name (default: the login)')
     .option('--quota <size>', 'quota: a size such as 500MB or 2TiB, or none for no limit (default: that of the server)')
     .option('--password-stdin', 'read a password from stdin, with which the user can log in');
+  addExamples(command, [
+    ["partway user add dan@example.com --name 'Dan Miller' --quota 50GB", 'Add a user with a quota'],
+    ['partway user add erin@example.com --password-stdin < password.txt', 'Add a user who can log in with a password'],
+  ]);
   databaseCommand(command, async (db, [login = '']) => {
     const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
     if (password !== undefined) assertPassword(password);
@@ -48,6 +57,10 @@ function addUserAddCommand(user: Command): void {
 /** `partway user list` */
 function addUserListCommand(user: Command): void {
   const command = user.command('list').description('list users with their usage and quota');
+  addExamples(command, [
+    ['partway user list', 'List users, with sizes for people'],
+    ['partway user list | cut -f2,5', 'Print logins and the bytes that they use'],
+  ]);
   databaseCommand(
     command,
     async (db) => {
@@ -88,6 +101,10 @@ const USER_COLUMNS: readonly Column<ListedUser>[] = [
 function addUserPasswordCommand(user: Command): void {
   const command = user.command('password').argument('<login>', 'login of the user');
   command.description('set a password, read from stdin; also revokes all tokens of the user');
+  addExamples(command, [
+    ['partway user password ann@example.com < password.txt', 'Set the password of a user'],
+    ['partway user password developer@partway.local < password.txt', 'Let the developer log in with a browser'],
+  ]);
   databaseCommand(
     command,
     async (db, [login = '']) => {
@@ -104,6 +121,10 @@ function addUserQuotaCommand(user: Command): void {
   command
     .argument('<quota>', 'a size such as 500MB or 2TiB; none for no limit; default for that of the server')
     .description("set a user's quota; existing files are kept");
+  addExamples(command, [
+    ['partway user quota ann@example.com 500GB', 'Limit what a user can store'],
+    ['partway user quota bob@example.com none', 'Remove the limit, also that of the server'],
+  ]);
   databaseCommand(
     command,
     async (db, [login = '', text = '']) => {
@@ -124,6 +145,10 @@ function addUserStatusCommand(user: Command): void {
   command
     .argument('<status>', USER_STATUSES.join(', '))
     .description('set a user\'s status; "inactive" also revokes their tokens');
+  addExamples(command, [
+    ['partway user status bob@example.com inactive', 'End the access of a user, and keep the files'],
+    ['partway user status bob@example.com active', 'Give it back'],
+  ]);
   databaseCommand(
     command,
     async (db, [login = '', status = '']) => {

@@ -1,6 +1,7 @@
 import { readConfig } from '@partway/server/config/config';
 import type { Command } from 'commander';
 import { EXIT } from '../../exit-codes.ts';
+import { addExamples } from '../examples.ts';
 import { addSettings, readSettings, STORAGE_SETTINGS } from '../settings-options.ts';
 
 /** `partway fsck` */
@@ -10,6 +11,10 @@ export function addFsckCommand(program: Command): void {
     .option('--repair', 'repair what can be repaired without guessing; the server must be stopped')
     .option('--all-stopped', 'confirm that all nodes are stopped (cannot be detected with a shared database)')
     .option('--json', 'print one JSON object per line: findings, then a summary');
+  addExamples(command, [
+    ['partway fsck', 'Verify everything, next to the server'],
+    [`partway fsck --json | grep '"event":"summary"'`, 'Print only the summary, for a script'],
+  ]);
   addSettings(command, [
     ...(['PARTWAY_DATA', 'PARTWAY_DATABASE', 'PARTWAY_ORPHAN_GRACE', 'PARTWAY_ORPHAN_RETENTION'] as const),
     ...STORAGE_SETTINGS,

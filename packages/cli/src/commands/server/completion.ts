@@ -3,13 +3,14 @@ import { bashCompletion } from '../../completion/bash.ts';
 import { describeCommand } from '../../completion/describe.ts';
 import { fishCompletion } from '../../completion/fish.ts';
 import { zshCompletion } from '../../completion/zsh.ts';
+import { addExamples } from '../examples.ts';
 
 const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
 
 /** `partway completion` */
 export function addCompletionCommand(program: Command): void {
-  program
-    .command('completion')
+  const command = program.command('completion');
+  command
     .addArgument(new Argument('<shell>', 'your shell').choices(Object.keys(SHELLS)))
     .description('print a completion script for a shell')
     .addHelpText(
@@ -22,4 +23,8 @@ export function addCompletionCommand(program: Command): void {
     .action((shell: keyof typeof SHELLS) => {
       process.stdout.write(SHELLS[shell](describeCommand(program)));
     });
+  addExamples(command, [
+    ['partway completion bash > ~/.partway-completion.bash', 'Save the script for bash, to be loaded in ~/.bashrc'],
+    ['partway completion zsh > ~/.partway-completion.zsh', 'Save the script for zsh'],
+  ]);
 }

@@ -10,6 +10,7 @@ import type { Diagnosis } from '../../doctor/diagnosis.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { printJson } from '../../output/json.ts';
 import { addServerOptions, parseServerChoice } from '../../profiles/server-options.ts';
+import { addExamples } from '../examples.ts';
 import { addSettings, readSettings } from '../settings-options.ts';
 
 /** `partway doctor` */
@@ -17,6 +18,10 @@ export function addDoctorCommand(program: Command): void {
   const command = program.command('doctor').description('diagnose problems with a server and a data folder');
   addServerOptions(command).option('--json', 'print one JSON object per line');
   addSettings(command, ['PARTWAY_DATA']);
+  addExamples(command, [
+    ['partway doctor', 'Check the server that other commands would use'],
+    ['partway doctor --server http://127.0.0.1:4400 --json', 'Check a certain server, for a script'],
+  ]);
   command.action(async () => {
     const json = command.opts().json === true;
     const { dataFolder } = readConfig(readSettings(command));

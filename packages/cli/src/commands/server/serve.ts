@@ -1,11 +1,19 @@
 import { readConfig } from '@partway/server/config/config';
 import type { RunningServer } from '@partway/server/server';
 import type { Command } from 'commander';
+import { addExamples } from '../examples.ts';
 import { addSettings, readSettings } from '../settings-options.ts';
 
 /** `partway serve`: runs until SIGTERM or SIGINT. */
 export function addServeCommand(program: Command): void {
   const command = program.command('serve').description('run the server');
+  addExamples(command, [
+    ['partway serve', 'Run a server on 127.0.0.1:4400, with its data in ./data'],
+    [
+      'partway serve --data ./example-data --listen 127.0.0.1:4500 --user-quota 50GB',
+      'Run another one, on which users store at most 50 GB',
+    ],
+  ]);
   addSettings(command);
   command.action(async () => {
     const config = readConfig(readSettings(command));

@@ -4,7 +4,7 @@ import { hasPermission } from '../../auth/authority.ts';
 import type { Permission } from '../../auth/scopes.ts';
 import { statusAllows } from '../../auth/users/store.ts';
 import type { FileContext } from '../../files/context.ts';
-import type { TrashRetention } from '../../files/trash-retention.ts';
+import type { TrashRetention } from '../../files/retention/trash-retention.ts';
 import { getAuthority } from './authenticate.ts';
 
 type PermissionCheck = (permission: Permission) => boolean;

@@ -3,7 +3,7 @@ import { parseDetails } from '@partway/protocol/item-details';
 import type { FileContext } from '../../files/context.ts';
 import { type FileEntry, type FolderEntry, folderMini, type Mini, type NamedUser } from '../../files/find.ts';
 import { findLocks, type Lock } from '../../files/locks.ts';
-import { purgedAt } from '../../files/trash-retention.ts';
+import { purgedAt } from '../../files/retention/trash-retention.ts';
 import type { View } from '../hooks/permissions.ts';
 import { visiblePath } from '../request/visible-path.ts';
 import { dateOrNull, wireDate } from './dates.ts';

@@ -2,7 +2,7 @@ import type { UserId } from '@partway/protocol/ids';
 import type { VersionRow } from '../../database/schema.ts';
 import type { FileContext } from '../../files/context.ts';
 import { findUsersById, type NamedUser } from '../../files/find.ts';
-import { purgedAt } from '../../files/trash-retention.ts';
+import { purgedAt } from '../../files/retention/trash-retention.ts';
 import type { View } from '../hooks/permissions.ts';
 import { userMini } from './common-fields.ts';
 import { dateOrNull, wireDate } from './dates.ts';

@@ -1,12 +1,12 @@
 import type { ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
 import { type Kysely, sql } from 'kysely';
-import type { ItemKind, Tables } from '../database/schema.ts';
-import { DomainError } from '../errors.ts';
-import type { FileContext } from './context.ts';
+import type { ItemKind, Tables } from '../../database/schema.ts';
+import { DomainError } from '../../errors.ts';
+import type { FileContext } from '../context.ts';
+import { purge } from '../trash.ts';
+import { BATCH_ROWS } from '../tree-jobs.ts';
 import { purgeFiles, purgeVersions } from './purge-batch.ts';
-import { purge } from './trash.ts';
 import { findCutoff } from './trash-retention.ts';
-import { BATCH_ROWS } from './tree-jobs.ts';
 
 /** Batches per run of the background job. The next run continues. */
 const BATCHES_PER_RUN = 1_000;

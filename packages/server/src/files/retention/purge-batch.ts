@@ -1,12 +1,12 @@
 import type { BlobId, ItemId, Millis, UserId, VersionId } from '@partway/protocol/ids';
 import type { Kysely, Transaction } from 'kysely';
-import type { Tables } from '../database/schema.ts';
-import { deleteUnreferencedBlobs, markBlobsForDeletion } from './blobs.ts';
-import type { FileContext } from './context.ts';
-import { chargeSpace } from './quota.ts';
-import { deleteFileRows } from './remove-tree.ts';
-import { lockTree } from './tree.ts';
-import { BATCH_ROWS, listCopySources } from './tree-jobs.ts';
+import type { Tables } from '../../database/schema.ts';
+import { deleteUnreferencedBlobs, markBlobsForDeletion } from '../blobs.ts';
+import type { FileContext } from '../context.ts';
+import { chargeSpace } from '../quota.ts';
+import { deleteFileRows } from '../remove-tree.ts';
+import { lockTree } from '../tree.ts';
+import { BATCH_ROWS, listCopySources } from '../tree-jobs.ts';
 
 // Each function deletes rows of one owner in one transaction, then the bytes that nothing refers to any more.
 

@@ -1,8 +1,8 @@
 import type { Millis } from '@partway/protocol/ids';
 import type { Kysely } from 'kysely';
-import { clearSettings, setIfAbsent } from '../database/metadata.ts';
-import type { Tables } from '../database/schema.ts';
-import type { Clock } from '../time/clock.ts';
+import { clearSettings, setIfAbsent } from '../../database/metadata.ts';
+import type { Tables } from '../../database/schema.ts';
+import type { Clock } from '../../time/clock.ts';
 
 /** How long the trash keeps items and versions (`PARTWAY_TRASH_RETENTION`). */
 export interface TrashRetention {
