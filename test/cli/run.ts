@@ -10,7 +10,7 @@ import { killAtExit } from '../support/leftovers.ts';
 export const PARTWAY = fileURLToPath(new URL('../../packages/cli/bin/partway.js', import.meta.url));
 
 /** The compile cache of this user's commands; each test's own home folder would have none. */
-const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');
+export const COMPILED = process.env.NODE_COMPILE_CACHE ?? join(homedir(), '.cache', 'partway', 'compiled');
 
 /** The exit status of a command and its output. */
 export interface CommandResult {

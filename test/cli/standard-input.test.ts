@@ -35,7 +35,7 @@ test('standard input is uploaded, small or in parts, and skipped if the file exi
   ] as const) {
     const again = await pipe(input, '--name', name, '--size', String(input.length));
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stdout, /^-: skipped, identical file exists \(ID \d+\)\n$/);
+    assert.match(again.stdout, /^\S+: skipped, identical file exists \(ID \d+\)\n$/);
     const other = Buffer.from(input);
     other[0] = 0;
     assert.equal((await pipe(other, '--name', name, '--size', String(input.length))).code, 6);

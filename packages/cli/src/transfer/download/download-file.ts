@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type NodeClient, TransportError, UnexpectedResponse } from '@partway/client/node/index';
-import { canRetry, RetryWindow } from '@partway/client/retry';
+import { canRetry, RetryWindow, sleep } from '@partway/client/retry';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 import { RETRY_MILLIS } from '../../profiles/connect.ts';
@@ -24,6 +24,8 @@ interface DownloadOptions {
   /** Called with the number of local bytes, including those of earlier runs. */
   onBytes: (bytes: number) => void;
   onResumed: (bytes: number) => void;
+  /** Called before an attempt is repeated. `outage`: its number. */
+  onRetry: (retry: { error: unknown; waitMillis: number; outage: number }) => void;
 }
 
 /**
@@ -122,10 +124,12 @@ async function fetchRest(
       if (partial.bytes < remote.size)
         throw new TransportError('The connection was closed before the end of the file.');
     } catch (error) {
-      if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
+      if (!canRetry(error, true)) throw error;
       if (partial.bytes > previous) window.recordSuccess();
       attempts = partial.bytes > previous ? 1 : attempts + 1;
-      await window.wait(attempts, error, options.signal);
+      const waitMillis = window.nextWait(attempts, error);
+      options.onRetry({ error, waitMillis, outage: window.outage });
+      await sleep(waitMillis, options.signal);
     }
   }
 }
@@ -144,6 +148,8 @@ async function fetchOnce(
   } = await client.downloads.downloadFile(fileId, {
     queryParams: { version: versionId },
     signal,
+    // Repeated here, so that an outage is reported with the file.
+    retries: 0,
     ...(partial.bytes > 0 && { range: { first: partial.bytes } }),
   });
   if (partial.bytes > 0 && status !== 206) {

@@ -13,9 +13,9 @@ import { formatBytes, formatSpeed } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
 import type { TransferLanes } from '../lanes.ts';
+import { Outages } from '../outages.ts';
 import type { Tally } from '../tally.ts';
 import type { LocalFile } from './local-files.ts';
-import { Outages } from './outages.ts';
 import type { RemoteFolders } from './remote-folders.ts';
 import { type Listing, queryListing, type RemoteItem } from './remote-listing.ts';
 
@@ -39,7 +39,7 @@ export interface UploadRun {
  */
 export async function uploadOne(run: UploadRun, file: LocalFile, name: string): Promise<void> {
   const { folders, conflict, signal, tally } = run;
-  const begin = () => run.report.begin({ label: file.path, totalBytes: file.size });
+  const begin = () => run.report.begin({ label: remotePath(file, name), path: file.path, totalBytes: file.size });
   let running: RunningTransfer | undefined;
   try {
     if (file.after !== undefined) await folders.ensure(file.after);
@@ -70,6 +70,11 @@ export async function uploadOne(run: UploadRun, file: LocalFile, name: string): 
   }
 }
 
+/** Returns the path of the file on the server, from the target folder on. */
+function remotePath({ folder }: LocalFile, name: string): string {
+  return [...folder.path, name].join('/');
+}
+
 const NO_LOOKUP = { same: undefined, taken: new Map<string, RemoteItem>() };
 
 interface SendOptions {
@@ -91,7 +96,7 @@ async function send(
     conflict,
     signal,
     whatHas: (candidate) => taken.get(candidate),
-    ...(file.readOnce && { size: file.size }),
+    size: file.size,
     ...(parallel !== undefined && { parallel }),
     onProgress: (progress) => running.progress(toProgress(progress)),
     onEvent: (event) => reportEvent(running, event, outages),
@@ -99,10 +104,12 @@ async function send(
   claimedIds.add(result.file.id);
   // Bytes of the file. `bytes_sent` also includes bytes that were sent again.
   const bytes = result.file.size - result.bytesResumed;
+  const speed = formatSpeed(bytes, result.duration);
   tally.recordDone(bytes);
   running.end({
     kind: 'done',
-    message: `file ${result.file.id}, ${formatSpeed(bytes, result.duration)}, SHA-1 ${result.sha1}`,
+    message: speed,
+    details: `file ${result.file.id}, ${speed}, SHA-1 ${result.sha1}`,
     fields: {
       file: toJson(result.file),
       bytes_sent: result.bytesSent,
@@ -199,9 +206,9 @@ function reportEvent(running: RunningTransfer, event: UploadEvent, outages: Outa
   } else if (event.type === 'renamed') {
     running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
   } else if (event.type === 'retrying') {
-    const fields = { event: 'retrying', wait_millis: event.waitMillis };
-    if (outages.isNews(event)) running.event(event.message, fields);
-    else running.repeatedEvent(event.message, fields);
+    const { message, waitMillis } = event;
+    const fields = { event: 'retrying', wait_millis: waitMillis };
+    running.retry({ message, fields, waitMillis, isNews: outages.isNews(event) });
   }
 }
 
