@@ -134,28 +134,21 @@ function checkArguments(args: readonly string[], { recursive, name, size }: Uplo
   };
   if (!args.includes(STANDARD_INPUT)) {
     if (name !== undefined && (args.length > 1 || recursive)) fail('--name can only be used with a single file.');
-    if (size !== undefined)
-      fail('--size is only for standard input: COMMAND | partway upload - --name NAME --size SIZE');
+    if (size !== undefined) fail('--size is only for standard input: COMMAND | partway upload - --name NAME');
     return;
   }
   if (args.length > 1 || recursive) {
     fail('Standard input (-) cannot be combined with other paths or --recursive. For a file with this name, use ./-');
   }
   if (name === undefined) fail('Standard input has no name. Set one with --name.');
-  if (size === undefined) {
-    fail(
-      'An upload declares its size at the start. Set the size of standard input with --size. ' +
-        `If you do not know it, write the data to a file first: COMMAND > FILE && partway upload FILE --name ${quoteForShell(name ?? '')}`,
-    );
-  }
 }
 
-async function uploadInput(run: UploadRun, { name = '', size = 0 }: UploadOptions): Promise<void> {
+async function uploadInput(run: UploadRun, { name = '', size }: UploadOptions): Promise<void> {
   try {
-    using file = await openStandardInput({ name, size, signal: run.signal });
+    await using file = await openStandardInput({ name, size, signal: run.signal });
     await uploadOne(run, file, name);
   } catch (error) {
-    run.tally.recordFailure(error, run.report.begin({ label: STANDARD_INPUT, totalBytes: size }));
+    run.tally.recordFailure(error, run.report.begin({ label: name, path: STANDARD_INPUT, totalBytes: size ?? 0 }));
   }
 }
 
