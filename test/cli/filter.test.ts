@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { Filter, parseRule } from '../../packages/cli/src/transfer/filter/filter.ts';
+import { parseRule, RuleFilter } from '../../packages/cli/src/transfer/filter/filter.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 
 const PATHS = [
@@ -79,7 +79,7 @@ const PATTERNS = [
 const noRclone = spawnSync('rclone', ['version']).error === undefined ? false : 'rclone is not installed';
 
 function select(rules: readonly [flag: string, pattern: string][]): string[] {
-  const filter = new Filter(rules.map(([flag, pattern]) => parseRule(flag === '--include', pattern)));
+  const filter = new RuleFilter(rules.map(([flag, pattern]) => parseRule(flag === '--include', pattern)));
   return PATHS.filter((path) => filter.selects(path)).toSorted();
 }
 
@@ -131,7 +131,7 @@ test('--include and --exclude select the same files as the filters of rclone', {
 
 test('a folder is entered exactly if one of its files may be selected', () => {
   const mayEnter = (folder: string, ...rules: [string, string][]) =>
-    new Filter(rules.map(([flag, pattern]) => parseRule(flag === '--include', pattern))).mayEnter(folder);
+    new RuleFilter(rules.map(([flag, pattern]) => parseRule(flag === '--include', pattern))).mayEnter(folder);
   assert.equal(mayEnter('dir'), true);
   assert.equal(mayEnter('dir', ['--exclude', 'dir/']), false);
   assert.equal(mayEnter('a/dir', ['--exclude', 'dir/']), false);
@@ -175,6 +175,6 @@ test('a pattern that is not valid is refused with the reason', () => {
 });
 
 test('a pattern with many stars is matched in linear time', () => {
-  const filter = new Filter([parseRule(false, `${'**a'.repeat(30)}b`)]);
+  const filter = new RuleFilter([parseRule(false, `${'**a'.repeat(30)}b`)]);
   assert.equal(filter.selects('a'.repeat(5_000)), true);
 });

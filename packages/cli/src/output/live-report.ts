@@ -71,7 +71,12 @@ export function liveReport(stream: NodeJS.WriteStream, options: ReportOptions): 
   };
 }
 
-const MARKS = { done: ['green', '✔'], present: ['green', '='], stopped: ['yellow', '⏸'] } as const;
+const MARKS = {
+  done: ['green', '✔'],
+  present: ['green', '='],
+  deleted: ['yellow', '-'],
+  stopped: ['yellow', '⏸'],
+} as const;
 
 function renderFailure(transfer: Transfer, outcome: Outcome): string {
   const label = isLabelNamed(transfer, outcome) ? '' : `${escapeControl(transfer.label)}: `;

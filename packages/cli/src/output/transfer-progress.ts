@@ -83,6 +83,7 @@ export class TotalProgress<Key> {
   end(file: Key, kind: Outcome['kind'], size: number): void {
     const previous = this.#running.get(file) ?? 0;
     this.#running.delete(file);
+    if (kind === 'deleted') return;
     this.#finishedFiles += 1;
     if (kind === 'done') this.#addTransferred(size - previous);
     if (kind === 'done' || kind === 'present') this.#finishedBytes += size;

@@ -19,7 +19,7 @@ export interface Progress {
 
 /** The result of a transfer. `fields` are for programs, messages are for people. */
 export interface Outcome {
-  kind: 'done' | 'present' | 'failed' | 'stopped';
+  kind: 'done' | 'present' | 'deleted' | 'failed' | 'stopped';
   message: string;
   /** The message with all details, such as the SHA-1. Default: `message`. */
   details?: string | undefined;

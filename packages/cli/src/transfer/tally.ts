@@ -11,6 +11,8 @@ export class Tally {
   files = 0;
   present = 0;
   bytes = 0;
+  /** Items that a sync has deleted. */
+  deleted = 0;
 
   /** Records a file that was transferred, with the number of bytes. */
   recordDone(bytes: number): void {
@@ -33,12 +35,18 @@ export class Tally {
   /** Reports the summary. */
   summarize(report: TransferReport, { verb, interrupted }: { verb: string; interrupted: boolean }): void {
     const failed = this.#codes.length;
-    const fields = { files: this.files, present: this.present, failed, bytes: this.bytes, interrupted };
+    const { files, present, bytes, deleted } = this;
+    const fields = { files, present, failed, bytes, interrupted, ...(deleted > 0 && { deleted }) };
     const speed = formatSpeed(this.bytes, performance.now() - this.#startedAt);
     const parts = [`${formatCount(this.files)} ${verb}, ${speed}`];
     if (this.present > 0) parts.push(`${formatCount(this.present)} skipped as identical`);
+    if (deleted > 0) parts.push(`${formatCount(deleted)} deleted`);
     if (failed > 0) parts.push(`${formatCount(failed)} failed`);
     report.summary(`${parts.join('; ')}.`, fields);
+  }
+
+  get failed(): number {
+    return this.#codes.length;
   }
 
   get count(): number {

@@ -2,7 +2,7 @@ import { TokenBucket } from '@partway/client/node/throttle';
 import { parseBytes } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addReportOptions } from '../../output/report-options.ts';
-import { Filter, type FilterRule, parseRule } from '../../transfer/filter/filter.ts';
+import { type Filter, type FilterRule, parseRule, RuleFilter } from '../../transfer/filter/filter.ts';
 
 /** The options that all transfers share, except `--bwlimit`, which belongs to the connection. */
 export interface TransferOptions {
@@ -36,7 +36,7 @@ export function addFilterOptions(command: Command): () => Filter {
       'no files like this; of several patterns, the first that matches decides',
       collect(false),
     );
-  return () => new Filter(rules);
+  return () => new RuleFilter(rules);
 }
 
 function parseFilesParallel(text: string): number {
@@ -49,4 +49,11 @@ function parseRate(text: string): TokenBucket {
   const rate = parseBytes(text.replace(/\/s$/, ''));
   if (rate !== undefined && rate >= MIN_RATE) return new TokenBucket(rate);
   throw new InvalidArgumentError('Use bytes per second, at least 10KiB, such as 500KiB or 10MiB.');
+}
+
+/** Parses the number of concurrent requests for one file. */
+export function parseParallel(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
+  throw new InvalidArgumentError('Use a whole number from 1 to 8.');
 }

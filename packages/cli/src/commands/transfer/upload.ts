@@ -22,7 +22,7 @@ import { openStandardInput, STANDARD_INPUT } from '../../transfer/upload/standar
 import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
 import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
-import { addFilterOptions, addTransferOptions, type TransferOptions } from './transfer-options.ts';
+import { addFilterOptions, addTransferOptions, parseParallel, type TransferOptions } from './transfer-options.ts';
 
 /** Maximum number of files that are being compared or waiting to be sent. */
 const MAX_COMPARED = 256;
@@ -190,12 +190,6 @@ async function countFiles(paths: readonly string[], walkOptions: WalkOptions, si
     total.bytes += found.file.size;
   }
   return total;
-}
-
-function parseParallel(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
-  throw new InvalidArgumentError('Use a whole number from 1 to 8.');
 }
 
 function parseSize(text: string): number {

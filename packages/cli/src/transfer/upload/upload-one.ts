@@ -19,9 +19,9 @@ import type { LocalFile } from './local-files.ts';
 import type { RemoteFolders } from './remote-folders.ts';
 import { type Listing, queryListing, type RemoteItem } from './remote-listing.ts';
 
-export interface UploadRun {
+/** What sending a file needs. */
+export interface SendRun {
   client: NodeClient;
-  folders: RemoteFolders;
   conflict: ConflictPolicy;
   parallel: number | undefined;
   signal: AbortSignal;
@@ -29,6 +29,10 @@ export interface UploadRun {
   tally: Tally;
   /** IDs of the files on the server that files of this run were uploaded to, or are identical to. */
   claimedIds: Set<string>;
+}
+
+export interface UploadRun extends SendRun {
+  folders: RemoteFolders;
   /** Limits how many files are sent concurrently. */
   lanes: TransferLanes;
 }
@@ -56,7 +60,7 @@ export async function uploadOne(run: UploadRun, file: LocalFile, name: string): 
     }
     await run.lanes.run(file.size, signal, async () => {
       running = begin();
-      const sent = await send(run, file, { folderId: folder.id, name, taken, running });
+      const sent = await sendFile(run, file, { folderId: folder.id, name, taken, running });
       listing.add({ type: 'file', id: sent.id, name: sent.name, size: sent.size, sha1: sent.sha1 });
     });
   } catch (error) {
@@ -80,12 +84,14 @@ const NO_LOOKUP = { same: undefined, taken: new Map<string, RemoteItem>() };
 interface SendOptions {
   folderId: string;
   name: string;
+  /** Known items of the folder, by name. */
   taken: ReadonlyMap<string, RemoteItem>;
   running: RunningTransfer;
 }
 
-async function send(
-  { client, conflict, parallel, signal, tally, claimedIds }: UploadRun,
+/** Sends a file and reports its progress and result. Rejects if it fails. */
+export async function sendFile(
+  { client, conflict, parallel, signal, tally, claimedIds }: SendRun,
   file: LocalFile,
   { folderId, name, taken, running }: SendOptions,
 ): Promise<FileObject> {
