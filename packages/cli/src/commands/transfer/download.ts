@@ -12,6 +12,7 @@ import { type DownloadWalk, type RemoteFile, walkRemoteFiles } from '../../trans
 import type { Filter } from '../../transfer/filter/filter.ts';
 import { runConcurrently } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
+import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 import { addFilterOptions, addTransferOptions, type TransferOptions } from './transfer-options.ts';
 
@@ -34,6 +35,11 @@ export function addDownloadCommand(program: Command): void {
     .option('--file-version <id>', 'ID of an earlier version')
     .option('--force', 'overwrite existing files that differ');
   const getFilter = addFilterOptions(addTransferOptions(command));
+  addExamples(command, [
+    ['partway download /big.bin --to copy.bin', 'Download a file under another name'],
+    ['partway download /photos --recursive --to restored', 'Download a folder into the local folder restored'],
+    ['partway download /photos --recursive --to pictures --include "*.jpg"', 'Download only the pictures in a folder'],
+  ]);
   remoteCommand(command, (call) => downloadAll(call, command.opts<DownloadOptions>(), getFilter()));
 }
 

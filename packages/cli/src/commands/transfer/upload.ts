@@ -21,6 +21,7 @@ import { serializeByName } from '../../transfer/upload/serialize-by-name.ts';
 import { openStandardInput, STANDARD_INPUT } from '../../transfer/upload/standard-input.ts';
 import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
 import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
+import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 import { addFilterOptions, addTransferOptions, parseParallel, type TransferOptions } from './transfer-options.ts';
 
@@ -58,6 +59,12 @@ export function addUploadCommand(program: Command): void {
     .option('--name <name>', 'name of the file on the server')
     .option('--size <size>', 'size of standard input, such as 123456 or 4GiB, to send it as it arrives', parseSize);
   const getFilter = addFilterOptions(addTransferOptions(command));
+  addExamples(command, [
+    ['partway upload big.bin', 'Upload a file into the root folder'],
+    ['partway upload notes.txt --to / --name "notes of today.txt"', 'Upload a file under another name'],
+    ['partway upload photos --recursive --exclude "*.tmp"', 'Upload a folder, without some files'],
+    ['tar -c photos | partway upload - --name photos.tar', 'Upload the output of another command'],
+  ]);
   remoteCommand(command, (call) => uploadAll(call, command.opts<UploadOptions>(), getFilter()));
 }
 
