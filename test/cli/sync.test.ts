@@ -136,6 +136,7 @@ test('--delete removes what the source does not have, whole folders at once', as
         'would delete gone (with 3 items in it)',
         'would delete old.txt',
         'would delete sub/old.txt',
+        'Nothing was changed.',
       ],
     );
     assert.ok('old.txt' in (await readDestination()) && !('sub/b.txt' in (await readDestination())));
@@ -276,7 +277,7 @@ test('check prints the differences and exits with 3, or 0 if there are none', as
     'missing locally: theirs.txt',
     'differs: changed.txt',
     'a file in one place and a folder in the other: kind',
-    '1 files are identical; 5 differences.',
+    '1 file is identical; 5 differences.',
   ]);
   const oneWay = jsonLines((await check('--one-way', '--json')).stdout);
   assert.deepEqual(

@@ -92,7 +92,10 @@ function listDifferences(
 }
 
 function renderSummary({ same, differences, failed }: Record<'same' | 'differences' | 'failed', number>): string {
-  const parts = [`${formatCount(same)} files are identical`, `${formatCount(differences)} differences`];
+  const parts = [
+    `${formatCount(same)} ${same === 1 ? 'file is' : 'files are'} identical`,
+    `${formatCount(differences)} ${differences === 1 ? 'difference' : 'differences'}`,
+  ];
   if (failed > 0) parts.push(`${formatCount(failed)} could not be compared`);
   return `${parts.join('; ')}.`;
 }

@@ -1,7 +1,7 @@
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import type { FolderPair } from '../../transfer/sync/folder-pair.ts';
-import type { SyncPlan, Transfer } from '../../transfer/sync/plan.ts';
+import { countDeletions, type SyncPlan, type Transfer } from '../../transfer/sync/plan.ts';
 import type { RemoteCall } from '../remote-command.ts';
 
 /** Prints what a sync would do: one line, or one JSON object, for each item. */
@@ -21,4 +21,8 @@ export function printPlan({ print }: Pick<RemoteCall, 'print'>, plan: SyncPlan, 
     printStep('delete', entry.path, { items: 1 + contents.length }, more);
   }
   plan.lateTransfers.forEach(printTransfer);
+  const transfers = plan.transfers.length + plan.lateTransfers.length;
+  const deletions = countDeletions(plan.deletions);
+  const isDone = transfers + deletions + plan.conflicts.length === 0;
+  print({ event: 'summary', transfers, deletions }, isDone ? 'There is nothing to do.' : 'Nothing was changed.');
 }
