@@ -62,7 +62,7 @@ test('Ctrl-C stops an upload with a hint; sessions shows it; the same command re
   await using _ = proxy;
   assert.equal(ended.code, 130, ended.stderr);
   assert.match(ended.stderr, /Stopped\. Run the same command again to resume\./);
-  assert.match(ended.stdout, /big\.bin: stopped/);
+  assert.match(ended.stdout, /ctrl-c\.bin: stopped/);
 
   const [session] = jsonLines((await place.run(['sessions', 'list', '--json'], { env })).stdout);
   assert.equal(session?.file_name, 'ctrl-c.bin');

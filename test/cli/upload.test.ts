@@ -82,8 +82,8 @@ test('a folder is uploaded recursively, and a second run uploads only missing fi
 test('files that cannot be uploaded are reported, each kind of error with its own exit code', async () => {
   await writeFile(place.at('small.txt'), 'small');
   const missing = await upload('missing.bin', 'small.txt');
-  assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /missing\.bin does not exist\./);
+  assert.equal(missing.code, 5);
+  assert.match(missing.stderr, /^missing\.bin does not exist\.\n$/);
   assert.match(missing.stdout, /^1 uploaded, 5 B in .*1 failed\.$/m);
   assert.equal((await upload('small.txt', '--to', '/nowhere')).code, 5);
   const usage = await upload('small.txt', '--parallel', '9');

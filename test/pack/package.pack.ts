@@ -158,7 +158,7 @@ test('npm i -g: the command serves, uploads with native threads, and downloads',
   assert.match(await diagnoseNative(partway, empty), NATIVE.diagnosis);
   const sha1 = await createFile(join(empty, 'big.bin'), 21_000_000, 'pack');
   const env = { PARTWAY_SERVER: url };
-  const uploaded = await run(partway, ['upload', 'big.bin'], empty, env);
+  const uploaded = await run(partway, ['upload', 'big.bin', '--verbose'], empty, env);
   assert.match(uploaded.stdout, new RegExp(`SHA-1 ${sha1}`));
   await run(partway, ['download', '/big.bin', '--to', 'copy.bin'], empty, env);
   assert.equal(await sha1OfFile(join(empty, 'copy.bin')), sha1);

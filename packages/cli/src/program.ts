@@ -23,8 +23,10 @@ import { addCompleteCommand } from './commands/server/complete.ts';
 import { addCompletionCommand } from './commands/server/completion.ts';
 import { addDoctorCommand } from './commands/server/doctor.ts';
 import { addServeCommand } from './commands/server/serve.ts';
+import { addCheckCommand } from './commands/transfer/check.ts';
 import { addDownloadCommand } from './commands/transfer/download.ts';
 import { addSessionsCommand } from './commands/transfer/sessions.ts';
+import { addSyncCommand } from './commands/transfer/sync.ts';
 import { addUploadCommand } from './commands/transfer/upload.ts';
 
 /** This package's version. */
@@ -46,6 +48,8 @@ export function createProgram(): Command {
   program.commandsGroup('Files on a server:');
   addUploadCommand(program);
   addDownloadCommand(program);
+  addSyncCommand(program);
+  addCheckCommand(program);
   addLsCommand(program);
   addCatCommand(program);
   addStatCommand(program);

@@ -1,4 +1,5 @@
 import type { NodeClient } from '@partway/client/node/index';
+import type { Throttle } from '@partway/client/node/throttle';
 import type { Command } from 'commander';
 import { printJson } from '../output/json.ts';
 import { quoteForShell } from '../output/text.ts';
@@ -41,7 +42,9 @@ export function remoteCommand(
   if (mainField !== undefined) addValueOption(command, mainField);
   return addServerOptions(command).action(async () => {
     const notices = new RetryNotices();
-    using client = connect(await chooseServer(parseServerChoice(command)), notices.onRetry);
+    const { bwlimit: throttle } = command.opts<{ bwlimit?: Throttle }>();
+    const { onRetry } = notices;
+    using client = connect(await chooseServer(parseServerChoice(command)), { onRetry, throttle });
     const json = command.opts().json === true;
     const field = mainField === undefined ? undefined : valueField(command, mainField);
     const print = (fields: object, text: string) => {

@@ -10,6 +10,8 @@ export interface Explained {
   exitCode: ExitCode;
   /** The error code of the API or the system, if there is one. */
   code: string | undefined;
+  /** The local path that the message is about and names, if there is one. */
+  path?: string | undefined;
 }
 
 /** Explains an error, with advice. */
@@ -32,8 +34,13 @@ export function explain(error: unknown): Explained {
       code: undefined,
     };
   }
-  const { message, code } = error as SystemError;
-  return { message: explainSystem(error as SystemError) ?? message, exitCode: EXIT.failed, code };
+  return explainSystemError(error as SystemError);
+}
+
+function explainSystemError(error: SystemError): Explained {
+  const { message, code, path } = error;
+  const exitCode = path !== undefined && (code === 'ENOENT' || code === 'ENOTDIR') ? EXIT.notFound : EXIT.failed;
+  return { message: explainSystem(error) ?? message, exitCode, code, path };
 }
 
 function explainConnection({ message, code }: TransportError): Explained {

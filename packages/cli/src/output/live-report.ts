@@ -1,51 +1,72 @@
 import { styleText } from 'node:util';
-import { type BarState, barLine } from './bar.ts';
+import { barLines } from './bar.ts';
+import { fitLine, wrapText } from './lines.ts';
 import { liveLines } from './live-lines.ts';
-import { Meter } from './meter.ts';
+import { isLabelNamed, type ReportOptions, renderMessage } from './report-options.ts';
 import { escapeControl } from './text.ts';
-import type { Outcome, Progress, Transfer, TransferReport } from './transfer-report.ts';
+import { TotalProgress, TransferProgress } from './transfer-progress.ts';
+import type { Outcome, RunningTransfer, Transfer, TransferReport } from './transfer-report.ts';
 
 /** Shows a bar for each transfer and one for the total at the bottom of a terminal. Finished files stay as lines above. */
-export function liveReport(stream: NodeJS.WriteStream): TransferReport {
-  const running = new Map<Transfer, Progress>();
-  const totalProgress = new TotalProgress<Transfer>();
+export function liveReport(stream: NodeJS.WriteStream, options: ReportOptions): TransferReport {
+  const isVerbose = options.verbosity === 'verbose';
+  const running = new Set<TransferProgress>();
+  const total = new TotalProgress<TransferProgress>();
   const live = liveLines(stream, (columns) => {
-    const bars = [...running].map(([{ label, totalBytes }, progress]) =>
-      barLine({ label: escapeControl(label), totalBytes, ...progress }, columns),
-    );
-    const all = totalProgress.state();
-    return all === undefined ? bars : [...bars, barLine(all, columns)];
+    const bars = [...running].map((progress) => progress.state());
+    const all = total.state([...running].map(({ outage }) => outage));
+    return barLines(all === undefined ? bars : [...bars, all], columns);
   });
+  // Errors and notices are read in full, so they are wrapped instead of cut.
+  const printText = (text: string) => live.print(isVerbose ? text : wrapText(text, stream.columns));
+
+  function begin(transfer: Transfer): RunningTransfer {
+    const label = escapeControl(transfer.label);
+    const progress = new TransferProgress({ ...transfer, label });
+    running.add(progress);
+    total.begin();
+    const printEvent = (message: string) => printText(`${label}: ${escapeControl(message)}`);
+    return {
+      progress(update) {
+        if (progress.update(update)) total.resetRate();
+        total.update(progress, update.doneBytes, { isTransfer: update.note === undefined });
+      },
+      event(message, { event, bytes }) {
+        if (event === 'resumed') {
+          progress.resume(Number(bytes));
+          total.update(progress, Number(bytes), { isTransfer: false });
+        }
+        printEvent(message);
+      },
+      retry({ message, waitMillis, isNews }) {
+        progress.outage.retry(waitMillis);
+        if (isNews || isVerbose) printEvent(message);
+      },
+      end(outcome) {
+        running.delete(progress);
+        total.end(progress, outcome.kind, transfer.totalBytes);
+        const { kind } = outcome;
+        if (kind === 'present' && !options.showsPresent) return;
+        if (kind === 'failed') return printText(renderFailure(transfer, outcome));
+        const [color, mark] = MARKS[kind];
+        const message = `  ${renderMessage(outcome, isVerbose)}`;
+        const line = isVerbose ? label + message : fitLine(label, message, stream.columns - 2);
+        live.print(`${styleText(color, mark)} ${line}`);
+      },
+    };
+  }
+
   return {
-    begin(transfer) {
-      running.set(transfer, { doneBytes: 0, rate: undefined, left: undefined });
-      return {
-        progress(progress) {
-          running.set(transfer, progress);
-          // With a note, the bytes are not being transferred.
-          totalProgress.update(transfer, progress.doneBytes, { isTransfer: progress.note === undefined });
-        },
-        event(message, { event, bytes }) {
-          if (event === 'resumed') totalProgress.update(transfer, Number(bytes), { isTransfer: false });
-          live.print(`${escapeControl(transfer.label)}: ${escapeControl(message)}`);
-        },
-        repeatedEvent() {},
-        end(outcome) {
-          running.delete(transfer);
-          totalProgress.end(transfer, outcome.kind, transfer.totalBytes);
-          live.print(renderOutcome(transfer, outcome));
-        },
-      };
-    },
-    expect(total) {
+    begin,
+    expect(count) {
       // If it fails, there is no total. The files report their errors themselves.
-      void total().then(
-        (bytes) => totalProgress.setTotal(bytes),
+      void count().then(
+        (counted) => total.setTotal(counted),
         () => {},
       );
     },
-    notice: (message) => live.print(message),
-    summary: (message) => live.print(message),
+    notice: printText,
+    summary: printText,
     [Symbol.dispose]: () => live[Symbol.dispose](),
   };
 }
@@ -53,56 +74,11 @@ export function liveReport(stream: NodeJS.WriteStream): TransferReport {
 const MARKS = {
   done: ['green', '✔'],
   present: ['green', '='],
-  failed: ['red', '✘'],
+  deleted: ['yellow', '-'],
   stopped: ['yellow', '⏸'],
 } as const;
 
-function renderOutcome({ label }: Transfer, { kind, message }: Outcome): string {
-  const [color, mark] = MARKS[kind];
-  return `${styleText(color, mark)} ${escapeControl(label)}: ${message}`;
-}
-
-/** The progress of all files of a command. Identical files count as done, but not toward the rate. */
-export class TotalProgress<Key> {
-  readonly #meter = new Meter(Number.POSITIVE_INFINITY);
-  readonly #running = new Map<Key, number>();
-  #finishedBytes = 0;
-  /** Bytes of failed files, which are subtracted from the total. */
-  #failedBytes = 0;
-  #transferredBytes = 0;
-  #totalBytes: number | undefined;
-
-  setTotal(bytes: number): void {
-    this.#totalBytes = bytes;
-  }
-
-  /** Records the progress of a file. `isTransfer`: whether the bytes have just been transferred. */
-  update(file: Key, bytes: number, { isTransfer }: { isTransfer: boolean }): void {
-    const previous = this.#running.get(file) ?? 0;
-    this.#running.set(file, bytes);
-    if (isTransfer) this.#addTransferred(bytes - previous);
-  }
-
-  end(file: Key, kind: Outcome['kind'], size: number): void {
-    const previous = this.#running.get(file) ?? 0;
-    this.#running.delete(file);
-    if (kind === 'done') this.#addTransferred(size - previous);
-    if (kind === 'done' || kind === 'present') this.#finishedBytes += size;
-    else this.#failedBytes += size;
-  }
-
-  /** Undefined until the total is known. */
-  state(): BarState | undefined {
-    if (this.#totalBytes === undefined) return undefined;
-    const totalBytes = this.#totalBytes - this.#failedBytes;
-    const doneBytes = [...this.#running.values()].reduce((sum, bytes) => sum + bytes, this.#finishedBytes);
-    const { rate } = this.#meter.read();
-    const left = rate === undefined || rate <= 0 ? undefined : (Math.max(totalBytes - doneBytes, 0) * 1000) / rate;
-    return { label: 'total', doneBytes, totalBytes, rate, left };
-  }
-
-  #addTransferred(bytes: number): void {
-    this.#transferredBytes += Math.max(bytes, 0);
-    this.#meter.sample(this.#transferredBytes);
-  }
+function renderFailure(transfer: Transfer, outcome: Outcome): string {
+  const label = isLabelNamed(transfer, outcome) ? '' : `${escapeControl(transfer.label)}: `;
+  return `${styleText('red', '✘')} ${label}${outcome.message}`;
 }

@@ -29,11 +29,12 @@ export class Meter {
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MILLIS) this.#samples.shift();
   }
 
-  /** Returns bytes per second and milliseconds left. */
+  /** Returns bytes per second and milliseconds left, as of the last sample: while nothing happens, they do not change. */
   read(): { rate: number | undefined; left: number | undefined } {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    const elapsed = this.#now() - (first?.at ?? 0);
-    if (first === undefined || last === undefined || elapsed < MIN_MILLIS) return { rate: undefined, left: undefined };
+    if (first === undefined || last === undefined) return { rate: undefined, left: undefined };
+    const elapsed = last.at - first.at;
+    if (elapsed < MIN_MILLIS) return { rate: undefined, left: undefined };
     const rate = ((last.bytes - first.bytes) * 1000) / elapsed;
     return { rate, left: rate > 0 ? ((this.#totalBytes - last.bytes) * 1000) / rate : undefined };
   }

@@ -25,3 +25,8 @@ export function formatSpeed(bytes: number, millis: number): string {
   const rate = millis >= 100 && bytes > 0 ? ` (${formatBytes((bytes * 1000) / millis)}/s)` : '';
   return `${formatBytes(bytes)} in ${formatDuration(millis)}${rate}`;
 }
+
+/** Formats a number of things: `2,000`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -1,10 +1,15 @@
 import { resolveAddresses } from '@partway/client/addresses';
 import { EXIT, Failure } from '../exit-codes.ts';
 
-/** Normalizes a server address, as profiles store it. `https://` is the default scheme. */
+/**
+ * Normalizes a server address, as profiles store it. The default scheme is `http://` on this machine, because a local server
+ * rarely has a certificate, and `https://` elsewhere.
+ */
 export function parseServerAddress(text: string): string {
   try {
-    return resolveAddresses(text.includes('://') ? text : `https://${text}`).api;
+    if (text.includes('://')) return resolveAddresses(text).api;
+    const plain = resolveAddresses(`http://${text}`).api;
+    return isLoopbackAddress(plain) ? plain : resolveAddresses(`https://${text}`).api;
   } catch (error) {
     throw new Failure(EXIT.usage, (error as Error).message, { cause: error });
   }

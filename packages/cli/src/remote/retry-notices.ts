@@ -8,6 +8,8 @@ const SAME_OUTAGE_MILLIS = 60_000;
 export class RetryNotices {
   /** Prints a notice. Can be replaced. */
   print: (message: string, fields: Record<string, unknown>) => void = (message) => console.error(message);
+  /** Whether to print each retry instead. */
+  printsAll = false;
   readonly #failedAt = new Map<string, number>();
 
   readonly onRetry = ({ call, waitMillis, error }: CallRetry): void => {
@@ -15,11 +17,14 @@ export class RetryNotices {
     const now = performance.now();
     const previous = this.#failedAt.get(reason) ?? Number.NEGATIVE_INFINITY;
     this.#failedAt.set(reason, now);
-    if (now - previous < SAME_OUTAGE_MILLIS) return;
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `${escapeControl(why)} Retrying in ${(waitMillis / 1000).toFixed(1)} s.`;
-    this.print(message, { call, wait_millis: waitMillis });
+    if (now - previous < SAME_OUTAGE_MILLIS && !this.printsAll) return;
+    this.print(escapeControl(retryMessage(error, waitMillis)), { call, wait_millis: waitMillis });
   };
+}
+
+export function retryMessage(error: unknown, waitMillis: number): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return `${why} Retrying in ${(waitMillis / 1000).toFixed(1)} s.`;
 }
 
 /** All connection errors count as one reason: a server that stops resets some connections and refuses others. */

@@ -1,6 +1,6 @@
 import { explain } from '../errors/explain.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { formatSpeed } from '../output/quantities.ts';
+import { formatCount, formatSpeed } from '../output/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../output/transfer-report.ts';
 import { Interrupted } from '../process.ts';
 
@@ -11,6 +11,8 @@ export class Tally {
   files = 0;
   present = 0;
   bytes = 0;
+  /** Items that a sync has deleted. */
+  deleted = 0;
 
   /** Records a file that was transferred, with the number of bytes. */
   recordDone(bytes: number): void {
@@ -24,19 +26,27 @@ export class Tally {
       running.end({ kind: 'stopped', message: 'stopped', fields: {} });
       return;
     }
-    const { message, exitCode, code } = explain(error);
+    const { message, exitCode, code, path } = explain(error);
     this.#codes.push(exitCode);
-    running.end({ kind: 'failed', message, fields: { exit_code: exitCode, ...(code !== undefined && { code }) } });
+    const fields = { exit_code: exitCode, ...(code !== undefined && { code }) };
+    running.end({ kind: 'failed', message, fields, namedPath: path });
   }
 
   /** Reports the summary. */
   summarize(report: TransferReport, { verb, interrupted }: { verb: string; interrupted: boolean }): void {
     const failed = this.#codes.length;
-    const fields = { files: this.files, present: this.present, failed, bytes: this.bytes, interrupted };
-    const parts = [`${this.files} ${verb}, ${formatSpeed(this.bytes, performance.now() - this.#startedAt)}`];
-    if (this.present > 0) parts.push(`${this.present} skipped as identical`);
-    if (failed > 0) parts.push(`${failed} failed`);
+    const { files, present, bytes, deleted } = this;
+    const fields = { files, present, failed, bytes, interrupted, ...(deleted > 0 && { deleted }) };
+    const speed = formatSpeed(this.bytes, performance.now() - this.#startedAt);
+    const parts = [`${formatCount(this.files)} ${verb}, ${speed}`];
+    if (this.present > 0) parts.push(`${formatCount(this.present)} skipped as identical`);
+    if (deleted > 0) parts.push(`${formatCount(deleted)} deleted`);
+    if (failed > 0) parts.push(`${formatCount(failed)} failed`);
     report.summary(`${parts.join('; ')}.`, fields);
+  }
+
+  get failed(): number {
+    return this.#codes.length;
   }
 
   get count(): number {

@@ -3,10 +3,11 @@ import type { Finding } from '@partway/server/fsck/findings';
 import type { FsckResult } from '@partway/server/fsck/fsck';
 import { barLine } from '../../output/bar.ts';
 import { printJson } from '../../output/json.ts';
+import { wrapText } from '../../output/lines.ts';
 import { type LiveLines, liveLines } from '../../output/live-lines.ts';
 import { Meter } from '../../output/meter.ts';
 import { formatBytes } from '../../output/quantities.ts';
-import { isTerminal } from '../../output/terminal.ts';
+import { canRedraw } from '../../output/terminal.ts';
 import { escapeControl } from '../../output/text.ts';
 
 /** Reports the progress of a check and its findings. */
@@ -23,13 +24,14 @@ export function fsckReport({ json, repair }: { json: boolean; repair: boolean })
   const progress = { doneBytes: 0, totalBytes: 0 };
   let meter = new Meter(0);
   let live: LiveLines | undefined;
-  const print = (line: string) => (live === undefined ? console.log(line) : live.print(line));
+  const print = (line: string) =>
+    live === undefined ? console.log(line) : live.print(wrapText(line, process.stdout.columns));
 
   return {
     begin(totalBytes) {
       progress.totalBytes = totalBytes;
       meter = new Meter(totalBytes);
-      if (json || !isTerminal(process.stdout)) return;
+      if (json || !canRedraw(process.stdout)) return;
       live = liveLines(process.stdout, (columns) => [
         barLine({ ...progress, ...meter.read(), label: 'verifying' }, columns),
       ]);

@@ -1,20 +1,24 @@
-import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { parseVerbosity } from '../../output/report-options.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts, restoreUmask } from '../../process.ts';
-import { expandPath, hasGlob } from '../../remote/globs.ts';
+import { hasGlob } from '../../remote/globs.ts';
+import { countRemoteFiles } from '../../transfer/download/count-files.ts';
 import { type DownloadRun, downloadOne } from '../../transfer/download/download-one.ts';
 import { LocalPaths } from '../../transfer/download/local-paths.ts';
 import { isExistingFolder } from '../../transfer/download/local-target.ts';
 import { type DownloadWalk, type RemoteFile, walkRemoteFiles } from '../../transfer/download/remote-files.ts';
 import { printFiles, STANDARD_OUTPUT } from '../../transfer/download/standard-output.ts';
+import { type Filter, RuleFilter } from '../../transfer/filter/filter.ts';
 import { runConcurrently } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
+import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
+import { addFilterOptions, addTransferOptions, type TransferOptions } from './transfer-options.ts';
 
-interface DownloadOptions {
+interface DownloadOptions extends TransferOptions {
   to?: string;
   recursive?: boolean;
   fileVersion?: string;
@@ -32,35 +36,47 @@ export function addDownloadCommand(program: Command): void {
     .option('-r, --recursive', 'download folders with everything in them')
     .option('--file-version <id>', 'ID of an earlier version')
     .option('--force', 'overwrite existing files that differ');
-  remoteCommand(command, (call) => downloadAll(call, command.opts<DownloadOptions>()));
+  const getFilter = addFilterOptions(addTransferOptions(command));
+  addExamples(command, [
+    ['partway download /big.bin --to copy.bin', 'Download a file under another name'],
+    ['partway download /photos --recursive --to restored', 'Download a folder into the local folder restored'],
+    ['partway download /photos --recursive --to pictures --include "*.jpg"', 'Download only the pictures in a folder'],
+  ]);
+  remoteCommand(command, (call) => downloadAll(call, command.opts<DownloadOptions>(), getFilter()));
 }
 
 /** Downloads the files of `call.args`, and reports them. */
 export async function downloadAll(
   { client, args, json, notices }: RemoteCall,
   options: DownloadOptions,
+  filter: Filter = new RuleFilter([]),
 ): Promise<void> {
-  const { to, recursive = false, fileVersion: version, force = false } = options;
+  const { to, recursive = false, fileVersion: version, force = false, filesParallel: maxSmall } = options;
   await checkArguments(args, options);
-  if (to === STANDARD_OUTPUT) return printFiles({ client, args }, version);
+  if (to === STANDARD_OUTPUT) return printFiles({ client, args, notices }, version);
+  const verbosity = parseVerbosity(options);
   restoreUmask();
   using stop = handleInterrupts();
-  using report = await openReport({ json });
+  const { signal } = stop;
+  const isMultiple = recursive || args.length > 1 || args.some(hasGlob);
+  using report = await openReport({ json, verbosity, showsPresent: verbosity === 'verbose' || !isMultiple });
   notices.print = report.notice;
+  notices.printsAll = verbosity === 'verbose';
   const tally = new Tally();
   const run = {
     client,
     to,
     version,
     recursive,
+    filter,
     force,
-    signal: stop.signal,
+    signal,
     report,
     tally,
     localPaths: new LocalPaths(),
   };
-  if (recursive || args.length > 1 || args.some(hasGlob)) report.expect(() => countBytes(client, args));
-  await runConcurrently(walkFiles(run, args), (file) => downloadOne(run, file), stop.signal);
+  if (isMultiple) report.expect(() => countRemoteFiles(run, args));
+  await runConcurrently(walkFiles(run, args), (file) => downloadOne(run, file), { signal, maxSmall });
   if (tally.count > 1 || json) tally.summarize(report, { verb: 'downloaded', interrupted: stop.signal.aborted });
   process.exitCode = tally.exitCode;
   if (stop.signal.aborted) throw stop.signal.reason;
@@ -76,21 +92,6 @@ async function checkArguments(args: readonly string[], { to, recursive, fileVers
   if (to !== undefined && to !== STANDARD_OUTPUT && isMultiple && !recursive && !(await isExistingFolder(to))) {
     throw new Failure(EXIT.usage, `Several files need a folder, and ${escapeControl(to)} is not one. Create it first.`);
   }
-}
-
-/** Returns the total size of these files and folders, in bytes, as the server counts it. */
-async function countBytes(client: NodeClient, paths: readonly string[]): Promise<number> {
-  const options = { queryParams: { fields: ['size'] as const } };
-  let bytes = 0;
-  for (const path of paths) {
-    for (const { type, id } of await expandPath(client, path)) {
-      const item = await (type === 'file'
-        ? client.files.getFileById(id, options)
-        : client.folders.getFolderById(id, options));
-      bytes += item.size;
-    }
-  }
-  return bytes;
 }
 
 async function* walkFiles(run: DownloadWalk & DownloadRun, paths: readonly string[]): AsyncGenerator<RemoteFile> {

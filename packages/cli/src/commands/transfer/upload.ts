@@ -1,12 +1,16 @@
+import { stat } from 'node:fs/promises';
 import { type ConflictPolicy, type NodeClient, TransportError } from '@partway/client/node/index';
 import { parseBytes } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { parseVerbosity } from '../../output/report-options.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
+import type { Total } from '../../output/transfer-report.ts';
 import { handleInterrupts } from '../../process.ts';
 import { getItem, ROOT } from '../../remote/find-item.ts';
 import { splitPath } from '../../remote/paths.ts';
+import type { Filter } from '../../transfer/filter/filter.ts';
 import { forEachConcurrently } from '../../transfer/for-each-concurrently.ts';
 import { TransferLanes } from '../../transfer/lanes.ts';
 import { Tally } from '../../transfer/tally.ts';
@@ -17,12 +21,14 @@ import { serializeByName } from '../../transfer/upload/serialize-by-name.ts';
 import { openStandardInput, STANDARD_INPUT } from '../../transfer/upload/standard-input.ts';
 import { UploadFolder } from '../../transfer/upload/upload-folder.ts';
 import { type UploadRun, uploadOne } from '../../transfer/upload/upload-one.ts';
+import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
+import { addFilterOptions, addTransferOptions, parseParallel, type TransferOptions } from './transfer-options.ts';
 
 /** Maximum number of files that are being compared or waiting to be sent. */
 const MAX_COMPARED = 256;
 
-interface UploadOptions {
+interface UploadOptions extends TransferOptions {
   to: string;
   recursive?: boolean;
   parallel?: number;
@@ -51,16 +57,26 @@ export function addUploadCommand(program: Command): void {
         .default('fail'),
     )
     .option('--name <name>', 'name of the file on the server')
-    .option('--size <size>', 'size of standard input, such as 123456 or 4GiB', parseSize);
-  remoteCommand(command, (call) => uploadAll(call, command.opts<UploadOptions>()));
+    .option('--size <size>', 'size of standard input, such as 123456 or 4GiB, to send it as it arrives', parseSize);
+  const getFilter = addFilterOptions(addTransferOptions(command));
+  addExamples(command, [
+    ['partway upload big.bin', 'Upload a file into the root folder'],
+    ['partway upload notes.txt --to / --name "notes of today.txt"', 'Upload a file under another name'],
+    ['partway upload photos --recursive --exclude "*.tmp"', 'Upload a folder, without some files'],
+    ['tar -c photos | partway upload - --name photos.tar', 'Upload the output of another command'],
+  ]);
+  remoteCommand(command, (call) => uploadAll(call, command.opts<UploadOptions>(), getFilter()));
 }
 
 async function uploadAll(
   { client, args, json, serverFlags, notices }: RemoteCall,
   options: UploadOptions,
+  filter: Filter,
 ): Promise<void> {
-  const { to, recursive = false, parallel, conflict } = options;
+  const { to, recursive = false, parallel, conflict, filesParallel } = options;
   checkArguments(args, options);
+  const verbosity = parseVerbosity(options);
+  await assertNoRemotePath(args);
   const target = await getItem(client, to, 'folder', () => {
     return `Create it first: partway mkdir -p ${quoteForShell(`/${splitPath(to).join('/')}`)}${serverFlags}`;
   });
@@ -68,19 +84,21 @@ async function uploadAll(
   if (target.id === ROOT.id) await assertReachable(client);
   const isPiped = args[0] === STANDARD_INPUT;
   using stop = handleInterrupts(isPiped ? 'Run the same command again with the same input to resume.' : undefined);
-  using report = await openReport({ json });
+  const isMultiple = recursive || args.length > 1;
+  using report = await openReport({ json, verbosity, showsPresent: verbosity === 'verbose' || !isMultiple });
   notices.print = report.notice;
+  notices.printsAll = verbosity === 'verbose';
   using disk = new DiskThreads();
   const { signal } = stop;
   const renames = conflict === 'rename';
   const folders = new RemoteFolders(client, target.id, { signal, renames });
   const tally = new Tally();
-  const lanes = new TransferLanes();
+  const lanes = new TransferLanes(filesParallel);
   const run = { client, folders, conflict, parallel, signal, report, tally, lanes, claimedIds: new Set<string>() };
-  const walkOptions = { recursive, renames, disk, name: options.name };
+  const walkOptions = { recursive, renames, disk, filter, name: options.name };
   if (isPiped) await uploadInput(run, options);
   else {
-    if (recursive || args.length > 1) report.expect(() => countBytes(args, walkOptions, signal));
+    if (isMultiple) report.expect(() => countFiles(args, walkOptions, signal));
     await forEachConcurrently(
       walkFiles(run, args, walkOptions),
       { max: MAX_COMPARED },
@@ -104,34 +122,40 @@ async function assertReachable(client: NodeClient): Promise<void> {
   });
 }
 
+/** `partway upload FILE /folder` is what users of `cp` and `scp` type. @throws Failure if the last path looks like this. */
+async function assertNoRemotePath(args: readonly string[]): Promise<void> {
+  const last = args.at(-1) ?? '';
+  if (args.length < 2 || !last.startsWith('/')) return;
+  const isMissing = await stat(last).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+  if (!isMissing) return;
+  const folder = quoteForShell(last);
+  throw new Failure(EXIT.usage, `There is no local ${folder}. For a folder on the server, write: --to ${folder}`);
+}
+
 function checkArguments(args: readonly string[], { recursive, name, size }: UploadOptions): void {
   const fail = (message: string) => {
     throw new Failure(EXIT.usage, message);
   };
   if (!args.includes(STANDARD_INPUT)) {
     if (name !== undefined && (args.length > 1 || recursive)) fail('--name can only be used with a single file.');
-    if (size !== undefined)
-      fail('--size is only for standard input: COMMAND | partway upload - --name NAME --size SIZE');
+    if (size !== undefined) fail('--size is only for standard input: COMMAND | partway upload - --name NAME');
     return;
   }
   if (args.length > 1 || recursive) {
     fail('Standard input (-) cannot be combined with other paths or --recursive. For a file with this name, use ./-');
   }
   if (name === undefined) fail('Standard input has no name. Set one with --name.');
-  if (size === undefined) {
-    fail(
-      'An upload declares its size at the start. Set the size of standard input with --size. ' +
-        `If you do not know it, write the data to a file first: COMMAND > FILE && partway upload FILE --name ${quoteForShell(name ?? '')}`,
-    );
-  }
 }
 
-async function uploadInput(run: UploadRun, { name = '', size = 0 }: UploadOptions): Promise<void> {
+async function uploadInput(run: UploadRun, { name = '', size }: UploadOptions): Promise<void> {
   try {
-    using file = await openStandardInput({ name, size, signal: run.signal });
+    await using file = await openStandardInput({ name, size, signal: run.signal });
     await uploadOne(run, file, name);
   } catch (error) {
-    run.tally.recordFailure(error, run.report.begin({ label: STANDARD_INPUT, totalBytes: size }));
+    run.tally.recordFailure(error, run.report.begin({ label: name, path: STANDARD_INPUT, totalBytes: size ?? 0 }));
   }
 }
 
@@ -155,26 +179,24 @@ async function* walkFiles(
     tally.recordFailure(error, report.begin({ label, totalBytes: 0 }));
   for await (const found of walkLocalFiles(paths, new UploadFolder(), walkOptions)) {
     if (found.kind === 'file') yield found.file;
-    else if (found.kind === 'folder')
-      await folders.ensure(found.folder).catch((error) => reportError(found.path, error));
-    else if (found.kind === 'error') reportError(found.path, found.error);
+    else if (found.kind === 'folder') {
+      // If files are selected, folders without such files are not created.
+      if (walkOptions.filter.isEmpty)
+        await folders.ensure(found.folder).catch((error) => reportError(found.path, error));
+    } else if (found.kind === 'error') reportError(found.path, found.error);
     else report.notice(`Skipped ${escapeControl(found.path)}: ${found.why}.`, { path: found.path, why: found.why });
   }
 }
 
-async function countBytes(paths: readonly string[], walkOptions: WalkOptions, signal: AbortSignal): Promise<number> {
-  let bytes = 0;
+async function countFiles(paths: readonly string[], walkOptions: WalkOptions, signal: AbortSignal): Promise<Total> {
+  const total = { files: 0, bytes: 0 };
   for await (const found of walkLocalFiles(paths, new UploadFolder(), walkOptions)) {
     signal.throwIfAborted();
-    if (found.kind === 'file') bytes += found.file.size;
+    if (found.kind !== 'file') continue;
+    total.files += 1;
+    total.bytes += found.file.size;
   }
-  return bytes;
-}
-
-function parseParallel(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
-  throw new InvalidArgumentError('Use a whole number from 1 to 8.');
+  return total;
 }
 
 function parseSize(text: string): number {

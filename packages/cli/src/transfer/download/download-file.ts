@@ -5,12 +5,9 @@ import { dirname, join } from 'node:path';
 import type { NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
-import { type FetchedBytes, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
+import { type FetchedBytes, type FetchOptions, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
 
-interface DownloadOptions {
-  signal: AbortSignal;
-  /** Called with the number of local bytes, including those of earlier runs. */
-  onBytes: (bytes: number) => void;
+interface DownloadOptions extends Pick<FetchOptions, 'signal' | 'onBytes' | 'onRetry'> {
   onResumed: (bytes: number) => void;
 }
 

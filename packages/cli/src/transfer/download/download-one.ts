@@ -3,6 +3,8 @@ import { Meter } from '../../output/meter.ts';
 import { formatBytes, formatSpeed } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
+import { retryMessage } from '../../remote/retry-notices.ts';
+import { Outages } from '../outages.ts';
 import type { Tally } from '../tally.ts';
 import { downloadFile } from './download-file.ts';
 import { isPresent } from './local-target.ts';
@@ -17,9 +19,12 @@ export interface DownloadRun {
 }
 
 /** Downloads one file and reports it. An identical local file is skipped. */
-export async function downloadOne(run: DownloadRun, { label, remote, target, release }: RemoteFile): Promise<void> {
+export async function downloadOne(
+  run: DownloadRun,
+  { label, path, remote, target, release }: RemoteFile,
+): Promise<void> {
   const { client, report, tally, signal } = run;
-  const running = report.begin({ label, totalBytes: remote.size });
+  const running = report.begin({ label, path, totalBytes: remote.size });
   try {
     const fields = { file_id: remote.fileId, sha1: remote.sha1, bytes: remote.size, to: target };
     if (await isPresent(target, remote, run)) {
@@ -30,8 +35,9 @@ export async function downloadOne(run: DownloadRun, { label, remote, target, rel
     const startedAt = performance.now();
     const received = await downloadFile(client, remote, target, { signal, ...progressCallbacks(running, remote.size) });
     tally.recordDone(received);
-    const message = `${escapeControl(target)}, ${formatSpeed(received, performance.now() - startedAt)}, SHA-1 ${remote.sha1}`;
-    running.end({ kind: 'done', message, fields: { ...fields, bytes_received: received } });
+    const message = formatSpeed(received, performance.now() - startedAt);
+    const details = `${escapeControl(target)}, ${message}, SHA-1 ${remote.sha1}`;
+    running.end({ kind: 'done', message, details, fields: { ...fields, bytes_received: received } });
   } catch (error) {
     tally.recordFailure(error, running);
   } finally {
@@ -41,7 +47,13 @@ export async function downloadOne(run: DownloadRun, { label, remote, target, rel
 
 function progressCallbacks(running: RunningTransfer, size: number) {
   const meter = new Meter(size);
+  const outages = new Outages();
   return {
+    onRetry({ error, waitMillis, outage }: { error: unknown; waitMillis: number; outage: number }) {
+      const message = retryMessage(error, waitMillis);
+      const fields = { event: 'retrying', wait_millis: waitMillis };
+      running.retry({ message, fields, waitMillis, isNews: outages.isNews({ outage, error }) });
+    },
     onBytes(doneBytes: number) {
       meter.sample(doneBytes);
       running.progress({ doneBytes, ...meter.read() });

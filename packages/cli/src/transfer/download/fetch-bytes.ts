@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type NodeClient, TransportError, UnexpectedResponse } from '@partway/client/node/index';
-import { canRetry, RetryWindow } from '@partway/client/retry';
+import { canRetry, RetryWindow, sleep } from '@partway/client/retry';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { RETRY_MILLIS } from '../../profiles/connect.ts';
 
@@ -28,12 +28,14 @@ interface ByteSink {
   restart(): Promise<void>;
 }
 
-interface FetchOptions {
+export interface FetchOptions {
   sink: ByteSink;
   fetched: FetchedBytes;
   signal: AbortSignal;
   /** Called with the number of fetched bytes, including those before this call. */
   onBytes: (bytes: number) => void;
+  /** Called before an attempt is repeated. `outage`: its number. */
+  onRetry: (retry: { error: unknown; waitMillis: number; outage: number }) => void;
 }
 
 /** Fetches the rest of a version, in order, and resumes after lost connections. `fetched` is updated on the way. */
@@ -47,10 +49,12 @@ export async function fetchRest(client: NodeClient, remote: RemoteVersion, optio
       if (fetched.bytes < remote.size)
         throw new TransportError('The connection was closed before the end of the file.');
     } catch (error) {
-      if (!(error instanceof TransportError) || !canRetry(error, true)) throw error;
+      if (!canRetry(error, true)) throw error;
       if (fetched.bytes > previous) window.recordSuccess();
       attempts = fetched.bytes > previous ? 1 : attempts + 1;
-      await window.wait(attempts, error, options.signal);
+      const waitMillis = window.nextWait(attempts, error);
+      options.onRetry({ error, waitMillis, outage: window.outage });
+      await sleep(waitMillis, options.signal);
     }
   }
 }
@@ -67,6 +71,8 @@ async function fetchOnce(
   } = await client.downloads.downloadFile(fileId, {
     queryParams: { version: versionId },
     signal,
+    // Repeated here, so that an outage is reported with the file.
+    retries: 0,
     ...(fetched.bytes > 0 && { range: { first: fetched.bytes } }),
   });
   if (fetched.bytes > 0 && status !== 206) {

@@ -52,6 +52,11 @@ const DEVICES = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
 /** Names of partial downloads. */
 const PARTIAL = /^\.partway-.*\.part$/i;
 
+/** Whether this is the name of a partial download. */
+export function isPartialName(name: string): boolean {
+  return PARTIAL.test(name);
+}
+
 /**
  * Returns a name from the server as the name of a local file or folder. The name is not trusted: it must not lead out of its
  * folder, to a device, or to a partial download.

@@ -5,6 +5,8 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import type { Item } from '../../remote/find-item.ts';
 import { expandPath, type NamedItem } from '../../remote/globs.ts';
 import { type ListedItem, listItems } from '../../remote/list-items.ts';
+import { isId } from '../../remote/paths.ts';
+import type { Filter } from '../filter/filter.ts';
 import { NameConflictError } from '../name-conflict-error.ts';
 import type { RemoteVersion } from './fetch-bytes.ts';
 import { ensureLocalFolder, ensureNamedFolder } from './local-folder.ts';
@@ -13,8 +15,10 @@ import { localName, localTarget } from './local-target.ts';
 
 /** A file on the server to download. */
 export interface RemoteFile {
-  /** For people: the path as the user wrote it, with the path below it. */
+  /** For people: the path on the server. */
   label: string;
+  /** For programs: the path or ID as the user wrote it, with the path below it. Default: the label. */
+  path?: string;
   remote: RemoteVersion;
   /** Bytes. */
   size: number;
@@ -36,6 +40,8 @@ export interface DownloadWalk {
   to: string | undefined;
   version: string | undefined;
   recursive: boolean;
+  /** Selects files in folders. It does not apply to the paths that the user wrote. */
+  filter: Filter;
   signal: AbortSignal;
   localPaths: LocalPaths;
 }
@@ -64,7 +70,8 @@ async function* walkItem(walk: DownloadWalk, item: NamedItem, isMultiple: boolea
     if (recursive && to !== undefined) await ensureNamedFolder(resolve(to));
     const target = await localTarget(to, remote.name);
     const release = await walk.localPaths.claim(target, { label: remotePath, id: item.id, kind: 'file' });
-    yield { kind: 'file', file: { label: remotePath, remote, size: remote.size, target, release } };
+    const label = isId(remotePath) ? remote.name : remotePath;
+    yield { kind: 'file', file: { label, path: remotePath, remote, size: remote.size, target, release } };
     return;
   }
   if (!recursive) {
@@ -78,41 +85,42 @@ async function* walkItem(walk: DownloadWalk, item: NamedItem, isMultiple: boolea
     const release = await walk.localPaths.claim(localPath, { label: remotePath, id: item.id, kind: 'folder' });
     await ensureLocalFolder(localPath).finally(release);
   }
-  yield* walkFolder(walk, item, { label: trimSlashes(remotePath), localPath, ancestors: new Set(), isMultiple });
+  const label = trimSlashes(remotePath);
+  const create = async () => {};
+  const ancestors = new Set<string>();
+  yield* walkFolder(walk, item, { label, prefix: '', localPath, create, ancestors, isMultiple });
 }
 
 interface FolderLevel {
   label: string;
+  /** The path from the top folder on, with a slash at the end, for the filter. */
+  prefix: string;
   localPath: string;
+  /** Creates the local folder if it does not exist. */
+  create: () => Promise<void>;
   /** IDs of the folders above it. */
   ancestors: ReadonlySet<string>;
   /** Whether other items of the run may be downloaded into it later. */
   isMultiple: boolean;
 }
 
-async function* walkFolder(
-  walk: DownloadWalk,
-  { id }: Item,
-  { label, localPath, ancestors, isMultiple }: FolderLevel,
-): AsyncGenerator<FoundItem> {
+async function* walkFolder(walk: DownloadWalk, { id }: Item, level: FolderLevel): AsyncGenerator<FoundItem> {
+  const { label, prefix, localPath, create, ancestors, isMultiple } = level;
+  // If files are selected, folders without such files are not created.
+  if (walk.filter.isEmpty) await create();
   if (ancestors.has(id)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
+  const inner = { ...level, ancestors: new Set([...ancestors, id]) };
   for await (const item of listItems(walk.client, id, { signal: walk.signal })) {
     if (walk.signal.aborted) return;
+    if (!isSelected(item, prefix, walk.filter)) continue;
     const innerLabel = `${label}/${item.name}`;
     try {
       const path = join(localPath, localName(item.name));
-      if (item.type === 'folder') {
-        const release = await walk.localPaths.claim(path, { label: innerLabel, id: item.id, kind: 'folder' });
-        await ensureLocalFolder(path).finally(release);
-        yield* walkFolder(walk, item, {
-          label: innerLabel,
-          localPath: path,
-          ancestors: new Set([...ancestors, id]),
-          isMultiple,
-        });
-      } else if (item.type === 'file') {
-        const remote = toRemoteVersion(item);
+      if (item.type === 'folder') yield* walkFolder(walk, item, enterFolder(walk, inner, item, path));
+      else if (item.type === 'file') {
+        await create();
         const release = await walk.localPaths.claim(path, { label: innerLabel, id: item.id, kind: 'file' });
+        const remote = toRemoteVersion(item);
         yield { kind: 'file', file: { label: innerLabel, remote, size: item.size, target: path, release } };
       } else yield { kind: 'skipped', label: innerLabel, why: 'not a file or folder' };
     } catch (error) {
@@ -122,12 +130,38 @@ async function* walkFolder(
   if (!isMultiple) walk.localPaths.release(localPath);
 }
 
+function isSelected(item: Item, prefix: string, filter: Filter): boolean {
+  const path = prefix + item.name;
+  return item.type === 'folder' ? filter.mayEnter(path) : filter.selects(path);
+}
+
+function enterFolder(walk: DownloadWalk, parent: FolderLevel, { id, name }: Item, localPath: string): FolderLevel {
+  const label = `${parent.label}/${name}`;
+  let created: Promise<void> | undefined;
+  const createOnce = async () => {
+    await parent.create();
+    const release = await walk.localPaths.claim(localPath, { label, id, kind: 'folder' });
+    await ensureLocalFolder(localPath).finally(release);
+  };
+  return {
+    label,
+    prefix: `${parent.prefix}${name}/`,
+    localPath,
+    create: () => {
+      created ??= createOnce();
+      return created;
+    },
+    ancestors: parent.ancestors,
+    isMultiple: parent.isMultiple,
+  };
+}
+
 function toFoundItem(label: string, error: unknown): FoundItem {
   if (error instanceof NameConflictError && error.isSame) return { kind: 'skipped', label, why: 'named twice' };
   return { kind: 'error', label, error };
 }
 
-function toRemoteVersion({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): RemoteVersion {
+export function toRemoteVersion({ id, versionId, size, sha1, contentModifiedAt }: ListedItem): RemoteVersion {
   if (versionId === undefined || sha1 === undefined)
     throw new Error('The server did not return the version of this file.');
   return { fileId: id, versionId, size, sha1, modifiedAt: contentModifiedAt };

@@ -5,15 +5,18 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts } from '../../process.ts';
 import { forEachItem } from '../../remote/each-item.ts';
-import { type FetchedBytes, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
+import type { RetryNotices } from '../../remote/retry-notices.ts';
+import { type FetchedBytes, type FetchOptions, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
 import { getRemoteVersion } from './remote-files.ts';
 
 /** The path that means standard output. */
 export const STANDARD_OUTPUT = '-';
+/** The call of these downloads, as in messages of the client. */
+const DOWNLOAD = 'GET /2.0/files/:id/content';
 
 /** Prints the contents of files to stdout, one after the other, and verifies each. Errors are printed to stderr. */
 export async function printFiles(
-  { client, args }: { client: NodeClient; args: readonly string[] },
+  { client, args, notices }: { client: NodeClient; args: readonly string[]; notices: RetryNotices },
   version?: string,
 ): Promise<void> {
   using stop = handleInterrupts('Run the same command again.');
@@ -21,7 +24,9 @@ export async function printFiles(
   await forEachItem({ client }, args, async ({ type, id, path }) => {
     signal.throwIfAborted();
     if (type !== 'file') throw new Failure(EXIT.usage, `${escapeControl(path)} is a folder.`);
-    await writeToStdout(client, await getRemoteVersion(client, id, version, { signal }), { signal });
+    const remote = await getRemoteVersion(client, id, version, { signal });
+    const onRetry = (retry: { error: unknown; waitMillis: number }) => notices.onRetry({ call: DOWNLOAD, ...retry });
+    await writeToStdout(client, remote, { signal, onRetry });
   });
 }
 
@@ -33,18 +38,21 @@ export async function printFiles(
 async function writeToStdout(
   client: NodeClient,
   remote: RemoteVersion,
-  { signal, output = process.stdout }: { signal: AbortSignal; output?: NodeJS.WritableStream },
+  {
+    output = process.stdout,
+    ...options
+  }: Pick<FetchOptions, 'signal' | 'onRetry'> & { output?: NodeJS.WritableStream },
 ): Promise<void> {
   const fetched: FetchedBytes = { bytes: 0, hash: createHash('sha1') };
   const sink = {
     async write(chunk: Uint8Array) {
-      if (!output.write(chunk)) await once(output, 'drain', { signal });
+      if (!output.write(chunk)) await once(output, 'drain', { signal: options.signal });
     },
     async restart() {
       throw new Failure(EXIT.failed, 'The connection was lost, and the server cannot resume. Run the command again.');
     },
   };
-  await fetchRest(client, remote, { sink, fetched, signal, onBytes: () => {} });
+  await fetchRest(client, remote, { sink, fetched, onBytes: () => {}, ...options });
   const sha1 = fetched.hash.digest('hex');
   if (sha1 === remote.sha1) return;
   throw new Failure(

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { NodeSource } from '@partway/client/node/index';
 import { findUndecodableArgument } from '../../arguments.ts';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import type { Filter } from '../filter/filter.ts';
 import { NameConflictError } from '../name-conflict-error.ts';
 import { type ScannedEntry, toError } from './disk-messages.ts';
 import type { DiskThreads } from './disk-threads.ts';
@@ -42,6 +43,10 @@ export interface WalkOptions {
   /** Whether files with the same name get different names on the server. Otherwise, the second one of a run fails. */
   renames: boolean;
   disk: DiskThreads;
+  /** Selects files in folders. It does not apply to `paths`. */
+  filter: Filter;
+  /** Whether the items of a folder go into the target itself, instead of into a folder with the same name. */
+  contentsOnly?: boolean;
   /** The name of a single file on the server. */
   name?: string | undefined;
 }
@@ -81,15 +86,22 @@ async function* walkPath(path: string, target: UploadFolder, options: WalkOption
   } else if (!found.isDirectory()) throw new Failure(EXIT.usage, 'This is neither a file nor a folder.');
   else if (!options.recursive) {
     throw new Failure(EXIT.usage, 'This is a folder. Use --recursive to upload it.');
-  } else if (dirname(resolve(path)) === resolve(path)) yield* walkFolder(path, target, options);
+  } else if (options.contentsOnly || dirname(resolve(path)) === resolve(path)) yield* walkFolder(path, target, options);
   else {
     target.claim(name, 'folder', source, options);
     yield* walkFolder(path, target.child(name), options);
   }
 }
 
-async function* walkFolder(path: string, folder: UploadFolder, options: WalkOptions): AsyncGenerator<Found> {
-  const entries = await options.disk.scan(path);
+/** `prefix`: the path from the top folder on, with a slash at the end, for the filter. */
+async function* walkFolder(
+  path: string,
+  folder: UploadFolder,
+  options: WalkOptions,
+  prefix = '',
+): AsyncGenerator<Found> {
+  const scanned = await options.disk.scan(path);
+  const entries = scanned.filter((entry) => isSelected(entry, prefix, options.filter));
   entries.sort((a, b) => (sortName(a) < sortName(b) ? -1 : 1));
   folder.names = entries.flatMap((entry) => ('name' in entry ? [entry.name] : []));
   yield { kind: 'folder', path, folder };
@@ -111,26 +123,31 @@ async function* walkFolder(path: string, folder: UploadFolder, options: WalkOpti
     const innerPath = join(path, entry.name);
     try {
       if (conflicts.has(entry)) throw conflicts.get(entry);
-      yield* walkEntry(entry, innerPath, folder, options);
+      if (entry.kind === 'folder') {
+        yield* walkFolder(innerPath, folder.child(entry.name), options, `${prefix}${entry.name}/`);
+      } else yield walkEntry(entry, innerPath, folder, options);
     } catch (error) {
       yield toFound(innerPath, error);
     }
   }
 }
 
-async function* walkEntry(
-  entry: Exclude<ScannedEntry, { kind: 'undecodable' }>,
+function isSelected(entry: ScannedEntry, prefix: string, filter: Filter): boolean {
+  const path = prefix + sortName(entry);
+  return entry.kind === 'folder' ? filter.mayEnter(path) : filter.selects(path);
+}
+
+function walkEntry(
+  entry: Exclude<ScannedEntry, { kind: 'undecodable' | 'folder' }>,
   path: string,
   folder: UploadFolder,
   options: WalkOptions,
-): AsyncGenerator<Found> {
+): Found {
+  if (entry.kind === 'error') throw toError(entry.error);
   const { kind, name } = entry;
-  if (kind === 'folder') yield* walkFolder(path, folder.child(name), options);
-  else if (kind === 'file') {
-    const after = folder.claim(name, 'file', createSource(path), options);
-    yield { kind: 'file', file: createLocalFile(path, entry.size, folder, name, options, after) };
-  } else if (kind === 'error') throw toError(entry.error);
-  else yield { kind: 'skipped', path, why: kind === 'link' ? 'symbolic link' : 'not a regular file' };
+  if (kind !== 'file') return { kind: 'skipped', path, why: kind === 'link' ? 'symbolic link' : 'not a regular file' };
+  const after = folder.claim(name, 'file', createSource(path), options);
+  return { kind: 'file', file: createLocalFile(path, entry.size, folder, name, options, after) };
 }
 
 function toFound(path: string, error: unknown): Found {

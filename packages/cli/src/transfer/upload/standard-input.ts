@@ -4,20 +4,30 @@ import { MIN_SESSION_SIZE } from '@partway/client/upload/upload-file';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { formatBytes } from '../../output/quantities.ts';
 import type { LocalFile } from './local-files.ts';
+import { spoolInput } from './spool.ts';
 import { UploadFolder } from './upload-folder.ts';
 
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-';
 
+interface InputOptions {
+  /** The name on the server. */
+  name: string;
+  /** Undefined if it is not known. */
+  size: number | undefined;
+  signal: AbortSignal;
+}
+
 /**
- * Opens standard input as a file of `size` bytes. A small file is kept in memory completely. Of a larger one, only the parts
- * in progress are kept, so it can be read only once. `signal` ends the input, which ends pending reads too.
+ * Opens standard input as a file. If its size is unknown, all of it is read first. A small file is kept in memory
+ * completely. Of a larger one with a known size, only the parts in progress are kept, so it can be read only once. `signal`
+ * ends the input, which ends pending reads too.
  * @throws Failure if stdin is a terminal, or a small input does not have `size` bytes.
  */
 export async function openStandardInput(
-  { name, size, signal }: { name: string; size: number; signal: AbortSignal },
+  { name, size, signal }: InputOptions,
   input = process.stdin,
-): Promise<LocalFile & Disposable> {
+): Promise<LocalFile & AsyncDisposable> {
   if (input.isTTY) {
     throw new Failure(
       EXIT.usage,
@@ -28,22 +38,38 @@ export async function openStandardInput(
   signal.addEventListener('abort', () => input.destroy(signal.reason), { once: true });
   // The reader throws the error.
   input.on('error', () => {});
-  const bytes = assertSize(input, size);
   const common = {
     path: STANDARD_INPUT,
-    size,
     folder: new UploadFolder(),
     name,
-    [Symbol.dispose]: () => void input.destroy(),
+    [Symbol.asyncDispose]: async () => void input.destroy(),
   };
+  if (size === undefined) return { ...common, ...(await openSpool(input)) };
+  return { ...common, size, ...(await openSized(input, size)) };
+}
+
+type Contents = Pick<LocalFile, 'source' | 'readOnce' | 'sha1'>;
+
+async function openSpool(input: AsyncIterable<Uint8Array>): Promise<Contents & AsyncDisposable & { size: number }> {
+  const spool = await spoolInput(input);
+  return {
+    size: spool.size,
+    source: () => spool.read(),
+    readOnce: false,
+    sha1: () => computeSha1(spool.read()),
+    [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
+  };
+}
+
+async function openSized(input: AsyncIterable<Uint8Array>, size: number): Promise<Contents> {
+  const bytes = assertSize(input, size);
   if (size < MIN_SESSION_SIZE) {
     const contents = await buffer(bytes);
     const sha1 = createHash('sha1').update(contents).digest('hex');
-    return { ...common, source: contents, readOnce: false, sha1: async () => sha1 };
+    return { source: contents, readOnce: false, sha1: async () => sha1 };
   }
   let isStarted = false;
   return {
-    ...common,
     readOnce: true,
     source: {
       async *[Symbol.asyncIterator]() {
@@ -52,12 +78,15 @@ export async function openStandardInput(
       },
     },
     async sha1() {
-      if (isStarted) return undefined;
-      const hash = createHash('sha1');
-      for await (const chunk of bytes) hash.update(chunk);
-      return hash.digest('hex');
+      return isStarted ? undefined : computeSha1(bytes);
     },
   };
+}
+
+async function computeSha1(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha1');
+  for await (const chunk of bytes) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 /** Yields the bytes. @throws Failure unless there are exactly `size` of them. */

@@ -43,6 +43,11 @@ export class UploadFolder {
     this.#shared.set(nameKey(name), folder);
   }
 
+  /** The names of the folders from the folder of `--to`, which is not included, to this one. */
+  get path(): string[] {
+    return this.parent === undefined ? [] : [...this.parent.path, this.name];
+  }
+
   /** Equal for all objects that are the same folder on the server. */
   get key(): string {
     return this.parent === undefined ? '' : `${this.parent.key}/${nameKey(this.name)}`;

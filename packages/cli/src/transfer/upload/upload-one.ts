@@ -13,15 +13,15 @@ import { formatBytes, formatSpeed } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import type { RunningTransfer, TransferReport } from '../../output/transfer-report.ts';
 import type { TransferLanes } from '../lanes.ts';
+import { Outages } from '../outages.ts';
 import type { Tally } from '../tally.ts';
 import type { LocalFile } from './local-files.ts';
-import { Outages } from './outages.ts';
 import type { RemoteFolders } from './remote-folders.ts';
 import { type Listing, queryListing, type RemoteItem } from './remote-listing.ts';
 
-export interface UploadRun {
+/** What sending a file needs. */
+export interface SendRun {
   client: NodeClient;
-  folders: RemoteFolders;
   conflict: ConflictPolicy;
   parallel: number | undefined;
   signal: AbortSignal;
@@ -29,6 +29,10 @@ export interface UploadRun {
   tally: Tally;
   /** IDs of the files on the server that files of this run were uploaded to, or are identical to. */
   claimedIds: Set<string>;
+}
+
+export interface UploadRun extends SendRun {
+  folders: RemoteFolders;
   /** Limits how many files are sent concurrently. */
   lanes: TransferLanes;
 }
@@ -39,7 +43,7 @@ export interface UploadRun {
  */
 export async function uploadOne(run: UploadRun, file: LocalFile, name: string): Promise<void> {
   const { folders, conflict, signal, tally } = run;
-  const begin = () => run.report.begin({ label: file.path, totalBytes: file.size });
+  const begin = () => run.report.begin({ label: remotePath(file, name), path: file.path, totalBytes: file.size });
   let running: RunningTransfer | undefined;
   try {
     if (file.after !== undefined) await folders.ensure(file.after);
@@ -56,7 +60,7 @@ export async function uploadOne(run: UploadRun, file: LocalFile, name: string): 
     }
     await run.lanes.run(file.size, signal, async () => {
       running = begin();
-      const sent = await send(run, file, { folderId: folder.id, name, taken, running });
+      const sent = await sendFile(run, file, { folderId: folder.id, name, taken, running });
       listing.add({ type: 'file', id: sent.id, name: sent.name, size: sent.size, sha1: sent.sha1 });
     });
   } catch (error) {
@@ -70,17 +74,24 @@ export async function uploadOne(run: UploadRun, file: LocalFile, name: string): 
   }
 }
 
+/** Returns the path of the file on the server, from the target folder on. */
+function remotePath({ folder }: LocalFile, name: string): string {
+  return [...folder.path, name].join('/');
+}
+
 const NO_LOOKUP = { same: undefined, taken: new Map<string, RemoteItem>() };
 
 interface SendOptions {
   folderId: string;
   name: string;
+  /** Known items of the folder, by name. */
   taken: ReadonlyMap<string, RemoteItem>;
   running: RunningTransfer;
 }
 
-async function send(
-  { client, conflict, parallel, signal, tally, claimedIds }: UploadRun,
+/** Sends a file and reports its progress and result. Rejects if it fails. */
+export async function sendFile(
+  { client, conflict, parallel, signal, tally, claimedIds }: SendRun,
   file: LocalFile,
   { folderId, name, taken, running }: SendOptions,
 ): Promise<FileObject> {
@@ -91,7 +102,7 @@ async function send(
     conflict,
     signal,
     whatHas: (candidate) => taken.get(candidate),
-    ...(file.readOnce && { size: file.size }),
+    size: file.size,
     ...(parallel !== undefined && { parallel }),
     onProgress: (progress) => running.progress(toProgress(progress)),
     onEvent: (event) => reportEvent(running, event, outages),
@@ -99,10 +110,12 @@ async function send(
   claimedIds.add(result.file.id);
   // Bytes of the file. `bytes_sent` also includes bytes that were sent again.
   const bytes = result.file.size - result.bytesResumed;
+  const speed = formatSpeed(bytes, result.duration);
   tally.recordDone(bytes);
   running.end({
     kind: 'done',
-    message: `file ${result.file.id}, ${formatSpeed(bytes, result.duration)}, SHA-1 ${result.sha1}`,
+    message: speed,
+    details: `file ${result.file.id}, ${speed}, SHA-1 ${result.sha1}`,
     fields: {
       file: toJson(result.file),
       bytes_sent: result.bytesSent,
@@ -199,9 +212,9 @@ function reportEvent(running: RunningTransfer, event: UploadEvent, outages: Outa
   } else if (event.type === 'renamed') {
     running.event(event.message, { event: 'renamed', from: event.from, to: event.to });
   } else if (event.type === 'retrying') {
-    const fields = { event: 'retrying', wait_millis: event.waitMillis };
-    if (outages.isNews(event)) running.event(event.message, fields);
-    else running.repeatedEvent(event.message, fields);
+    const { message, waitMillis } = event;
+    const fields = { event: 'retrying', wait_millis: waitMillis };
+    running.retry({ message, fields, waitMillis, isNews: outages.isNews(event) });
   }
 }
 

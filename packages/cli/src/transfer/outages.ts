@@ -1,7 +1,10 @@
-import type { UploadEvent } from '@partway/client/node/index';
-import { describeReason } from '../../remote/retry-notices.ts';
+import { describeReason } from '../remote/retry-notices.ts';
 
-type Retrying = Extract<UploadEvent, { type: 'retrying' }>;
+interface FailedAttempt {
+  /** Number of the outage. */
+  outage: number;
+  error: unknown;
+}
 
 /** Remembers which outages were reported. All concurrent requests fail in an outage, but people need only one message. */
 export class Outages {
@@ -9,7 +12,7 @@ export class Outages {
   readonly #reported = new Set<string>();
 
   /** Whether this is a new outage, or a new reason in the current one. */
-  isNews({ outage, error }: Retrying): boolean {
+  isNews({ outage, error }: FailedAttempt): boolean {
     if (outage !== this.#outage) this.#reported.clear();
     this.#outage = outage;
     const reason = describeReason(error);
