@@ -73,6 +73,10 @@ const PATTERNS = [
   '.hidden/**',
   'dir',
   '[a-c].*',
+  '[^a-c].*',
+  '[a-cä].*',
+  'file[0-9a-]?*.txt',
+  'file[-0-9]*.txt',
   '*.{txt,j*}',
 ];
 

@@ -187,6 +187,9 @@ test('if a transfer fails, nothing is deleted', async () => {
 test('an item that cannot be read, or a name that is not unique, keeps everything from being deleted', async () => {
   await create('twins', { 'a.txt': '1', 'A.txt': '2', 'b.txt': 'b' });
   await createRemote('twins', { 'old.txt': 'old' });
+  const dry = await sync('twins', '--to', '/twins', '--delete', '--dry-run');
+  assert.equal(dry.code, 6);
+  assert.doesNotMatch(dry.stdout, /would delete/);
   const ended = await sync('twins', '--to', '/twins', '--delete');
   assert.equal(ended.code, 6, ended.stderr);
   assert.match(ended.stderr, /have the same name on the server/);

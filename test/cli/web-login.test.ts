@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { listenForCallback } from '../../packages/cli/src/web-login/callback-server.ts';
 import { getRedirect, openPage, sendForm } from '../auth/browser.ts';
@@ -205,6 +206,22 @@ test('a login that the operator has revoked has to be repeated', async () => {
   const ended = await run(['ls'], { env });
   assert.equal(ended.code, 4);
   assert.match(ended.stderr, /Log in again: partway login\./);
+});
+
+test('a server that cannot be reached, or that has no such login, is reported before the browser is opened', async () => {
+  const older = createServer((_, response) => response.writeHead(400).end('{"error":"invalid_request"}'));
+  await once(older.listen(0, '127.0.0.1'), 'listening');
+  const address = `http://127.0.0.1:${(older.address() as AddressInfo).port}`;
+  try {
+    const old = await run(['login', '--server', address, '--web'], { env: newHome('older') });
+    assert.equal(old.code, 7);
+    assert.match(old.stderr, /does not support logins in a browser\. Check the address, update the server/);
+    const nobody = await run(['login', '--server', 'http://127.0.0.1:1', '--web'], { env: newHome('older') });
+    assert.equal(nobody.code, 7);
+    for (const { stderr } of [old, nobody]) assert.doesNotMatch(stderr, /oauth2\/authorize/);
+  } finally {
+    older.close();
+  }
 });
 
 test('--web cannot be combined with other credentials, and Box has no such login', async () => {

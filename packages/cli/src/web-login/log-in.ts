@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createClient, type NodeClient } from '@partway/client/node/index';
+import { ApiError, createClient, type NodeClient } from '@partway/client/node/index';
 import { COMMAND_LINE_ID } from '@partway/server/auth/apps/public-client';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { toCredentials } from '../profiles/browser-token.ts';
@@ -25,6 +25,7 @@ export async function logInWithBrowser(server: string, { timeout = TIMEOUT_MILLI
   const state = randomBytes(32).toString('base64url');
   await using callback = await listenForCallback(state);
   try {
+    await checkServer(client);
     const verifier = randomBytes(32).toString('base64url');
     askToOpen(createUrl(client, { redirectUri: callback.url, state, verifier }));
     const code = await callback.waitForCode(timeout);
@@ -39,6 +40,20 @@ export async function logInWithBrowser(server: string, { timeout = TIMEOUT_MILLI
     );
   } finally {
     client.close();
+  }
+}
+
+/**
+ * Fails before the user opens a page if the server cannot be reached or does not know this command. Revoking a token that
+ * does not exist has no effect (RFC 7009).
+ */
+async function checkServer({ addresses, authorization }: NodeClient): Promise<void> {
+  try {
+    await authorization.revokeAccessToken({ token: 'none', client_id: COMMAND_LINE_ID });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status >= 500) throw error;
+    const advice = 'Check the address, update the server, or log in with a token.';
+    throw new Failure(EXIT.unreachable, `${addresses.api} does not support logins in a browser. ${advice}`);
   }
 }
 

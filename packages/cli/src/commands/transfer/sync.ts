@@ -75,8 +75,11 @@ async function syncFolders(call: RemoteCall, options: SyncOptions, filter: Filte
     const read = { client, disk, filter, signal: stop.signal, report, tally };
     const contents = await readFolderPair(pair, read, { createsDestination: true });
     const plan = await createPlan(pair, contents, read, options);
-    if (options.dryRun) printPlan(call, plan, pair);
-    else {
+    if (options.dryRun) {
+      // A sync with errors or conflicts deletes nothing.
+      const isClean = tally.failed + plan.conflicts.length === 0;
+      printPlan(call, isClean ? plan : { ...plan, deletions: [], lateTransfers: [] }, pair);
+    } else {
       report.expect(async () => sumUp(plan));
       await run(pair, contents, plan, { ...read, options }).catch((error: unknown) => {
         if (!stop.signal.aborted) throw error;

@@ -120,13 +120,20 @@ export class Glob {
     this.#steps.push({ test });
   }
 
+  /** Parses characters and ranges of characters, or their complement after `^`. */
   #parseClass(body: string): (character: string) => boolean {
-    try {
-      const expression = new RegExp(`^[${body}]$`, 'su');
-      return (character) => expression.test(character);
-    } catch {
-      throw this.#error(`[${body}] is not a valid class`);
+    const isNegated = body.startsWith('^');
+    const characters = [...(isNegated ? body.slice(1) : body)];
+    const ranges: [first: string, last: string][] = [];
+    for (let index = 0; index < characters.length; ) {
+      const first = characters[index] ?? '';
+      const isRange = characters[index + 1] === '-' && index + 2 < characters.length;
+      const last = isRange ? (characters[index + 2] ?? '') : first;
+      if (codePoint(last) < codePoint(first)) throw this.#error(`[${body}] is not a valid class`);
+      ranges.push([first, last]);
+      index += isRange ? 3 : 1;
     }
+    return (character) => isNegated !== ranges.some(([first, last]) => isBetween(character, first, last));
   }
 
   #compileAlternatives(): void {
@@ -153,4 +160,12 @@ export class Glob {
 
 function isNoSlash(character: string): boolean {
   return character !== '/';
+}
+
+function isBetween(character: string, first: string, last: string): boolean {
+  return codePoint(first) <= codePoint(character) && codePoint(character) <= codePoint(last);
+}
+
+function codePoint(character: string): number {
+  return character.codePointAt(0) ?? 0;
 }
