@@ -45,7 +45,7 @@ export function addUserRenameCommand(user: Command): void {
   addExamples(command, [
     ['partway user rename dan@example.com daniel@example.com', 'Change a login'],
     [
-      "partway user rename daniel@example.com dan@example.com --name 'Daniel Miller'",
+      "partway user rename bob@example.com robert@example.com --name 'Robert Miller'",
       'Change the login and the display name',
     ],
   ]);

@@ -37,7 +37,7 @@ function addUserAddCommand(user: Command): void {
     .option('--quota <size>', 'quota: a size such as 500MB or 2TiB, or none for no limit (default: that of the server)')
     .option('--password-stdin', 'read a password from stdin, with which the user can log in');
   addExamples(command, [
-    ["partway user add dan@example.com --name 'Dan Miller' --quota 50GB", 'Add a user with a quota'],
+    ["partway user add frank@example.com --name 'Frank Miller' --quota 50GB", 'Add a user with a quota'],
     ['partway user add erin@example.com --password-stdin < password.txt', 'Add a user who can log in with a password'],
   ]);
   databaseCommand(command, async (db, [login = '']) => {

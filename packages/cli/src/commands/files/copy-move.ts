@@ -25,7 +25,7 @@ export function addCpCommand(program: Command): void {
     .addHelpText('after', `\n${TARGET}`);
   addExamples(command, [
     ['partway cp /backup/big.bin /backup/copy.bin', 'Copy a file under another name'],
-    ['partway cp -r /photos /backup', 'Copy a folder into another one'],
+    ['partway cp -r /photos /photos-copy', 'Copy a folder under another name'],
   ]);
   remoteCommand(
     command,

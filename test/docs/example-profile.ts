@@ -1,17 +1,18 @@
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createClient } from '../../packages/client/src/node/index.ts';
+import { COMPILED, PARTWAY, run } from '../cli/run.ts';
 import { addApp, getUserToken, type TestApp } from '../support/accounts.ts';
 import { Api } from '../support/api.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { COVERAGE_ENV } from '../support/coverage-env.ts';
 import { deleteAtExit, killAtExit } from '../support/leftovers.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { COMPILED, PARTWAY, run } from './run.ts';
 
 /** The files that examples upload, and find on the server in /backup and /photos. */
 const FILES = {
@@ -40,13 +41,15 @@ export interface ExampleProfile {
   env: Record<string, string>;
 }
 
+/** Users without files. Ann and Bob are also profiles, and users of the running server. */
+const USERS = ['ann@example.com', 'bob@example.com', 'dan@example.com', 'erin@example.com'];
 const SETTINGS = { PARTWAY_PART_SIZE: '65536', PARTWAY_MIN_SESSION_SIZE: '100000' };
 
 export async function startExampleServer(): Promise<ExampleServer> {
   const home = deleteAtExit(await mkdtemp(join(tmpdir(), 'partway-examples-')));
   const dataFolder = join(home, 'data');
   await using first = await startServer({ env: { ...SETTINGS, PARTWAY_TOKEN: '' }, dataFolder });
-  for (const login of ['ann@example.com', 'bob@example.com']) await execute(['user', 'add', login], dataFolder);
+  for (const login of USERS) await execute(['user', 'add', login], dataFolder);
   await execute(['app', 'add', 'Backup'], dataFolder);
   const login = 'tree@example.com';
   await execute(['user', 'add', login], dataFolder);
@@ -54,6 +57,7 @@ export async function startExampleServer(): Promise<ExampleServer> {
   await createTree({ url: first.url, token });
   await first.stop();
   const server = await startServer({ env: SETTINGS });
+  for (const login of USERS) await new Api(server).post('/users', { login, name: login });
   return {
     server,
     app: await addApp(server),
@@ -89,8 +93,12 @@ async function createTree({ url, token }: { url: string; token: string }): Promi
       });
     await upload('backup/notes.txt', Buffer.from('notes\n'));
     await upload('backup/notes.txt', FILES['notes.txt']);
-    await upload('backup/big.bin', FILES['big.bin']);
-    for (const [path, bytes] of Object.entries(FILES)) if (path.startsWith('photos/')) await upload(path, bytes);
+    for (const path of ['big.bin', 'backup/big.bin']) await upload(path, FILES['big.bin']);
+    for (const [path, bytes] of Object.entries(FILES)) {
+      if (!path.startsWith('photos/')) continue;
+      await upload(path, bytes);
+      await upload(`backup/${path}`, bytes);
+    }
     for (const name of ['old.bin', 'photos-2025/old.jpg']) {
       const { file } = await upload(name, Buffer.from('old'));
       if (name === 'old.bin') await client.files.deleteFileById(file.id);
@@ -121,9 +129,12 @@ export async function createProfile({ server, app, dataFolder }: ExampleServer):
   await mkdir(join(folder, 'bin'));
   await symlink(PARTWAY, join(folder, 'bin', 'partway'));
   await writeFile(join(folder, 'token.txt'), `${token}\n`);
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  await writeFile(join(folder, 'key.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  await writeFile(join(folder, 'password.txt'), 'correct horse battery staple\n');
   await mkdir(join(folder, '.config', 'partway'), { recursive: true });
   const profile = { server: server.url, credentials: { kind: 'token', token } };
-  const profiles = { current: 'work', profiles: { work: profile, archive: profile } };
+  const profiles = { current: 'work', profiles: { work: profile, ann: profile, bob: profile } };
   await writeFile(join(folder, '.config', 'partway', 'profiles.json'), JSON.stringify(profiles), { mode: 0o600 });
   return { folder, env: { HOME: folder } };
 }
@@ -143,6 +154,8 @@ export async function typeExample(
       NODE_COMPILE_CACHE: COMPILED,
       PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:${process.env.PATH ?? ''}`,
       ...(isServer && { PARTWAY_LISTEN: '127.0.0.1:0' }),
+      // Only tokens from the data folder of the running server are valid there.
+      ...(line.includes('partway login') && { PARTWAY_DATA: server.dataFolder }),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

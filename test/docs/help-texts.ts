@@ -15,8 +15,11 @@ export function listHelpTexts(command: Command = createProgram(), parent = ''): 
   const path = `${parent}${command.name()}`;
   const text = renderHelp(command);
   const examples = [...text.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line = '']) => line);
-  // Hidden commands are for completion scripts.
-  const visible = command.commands.filter((one) => !one.name().startsWith('__'));
+  // Without hidden commands, and without `help`, which has no help text of its own.
+  const visible = command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((one) => one.name() !== 'help');
   return [{ path, text, examples }, ...visible.flatMap((one) => listHelpTexts(one, `${path} `))];
 }
 

@@ -6,14 +6,6 @@ import { listHelpTexts } from './help-texts.ts';
 
 const HELP_TEXTS = listHelpTexts();
 
-test('every help text has at least two examples, which contain its command', () => {
-  assert.ok(HELP_TEXTS.length > 40, `${HELP_TEXTS.length} help texts`);
-  for (const { path, examples } of HELP_TEXTS) {
-    assert.ok(examples.length >= 2, `${path}: ${examples.length} examples`);
-    for (const example of examples) assert.ok(example.includes(path), `${path}: ${example}`);
-  }
-});
-
 describe('every example of a help text succeeds in a fresh profile:', { skip: onlySqlite }, () => {
   let examples: ExampleServer;
   before(async () => {
