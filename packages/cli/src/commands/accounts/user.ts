@@ -38,7 +38,7 @@ function addUserAddCommand(user: Command): void {
     .option('--password-stdin', 'read a password from stdin, with which the user can log in');
   addExamples(command, [
     ["partway user add frank@example.com --name 'Frank Miller' --quota 50GB", 'Add a user with a quota'],
-    ['partway user add erin@example.com --password-stdin < password.txt', 'Add a user who can log in with a password'],
+    ['partway user add gina@example.com --password-stdin < password.txt', 'Add a user who can log in with a password'],
   ]);
   databaseCommand(command, async (db, [login = '']) => {
     const password = command.opts().passwordStdin === true ? await readPassword() : undefined;
