@@ -120,7 +120,7 @@ describe('writing in place', () => {
     }
   });
 
-  it('rejects only after the write in progress has ended, and writes no more', async () => {
+  it('rejects only after the write in progress has ended, and writes nothing after it', async () => {
     const gate = Promise.withResolvers<void>();
     const events: string[] = [];
     const file: VectorFile = {
