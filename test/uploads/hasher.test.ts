@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import type { Kysely } from 'kysely';
+import type { NodeId } from '../../packages/protocol/src/ids.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { DigestWorkerLostError } from '../../packages/server/src/hash-workers/errors.ts';
 import {
@@ -34,7 +35,11 @@ const UNAVAILABLE = new Error('the database is away');
 describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
   it("continues at the commit with the node's local parts, even if it has forgotten about them", async () => {
     const opened: unknown[] = [];
-    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
+    let completions = 0;
+    const plan: Fault<BlobStore>[] = [
+      { method: 'read', when: 'before', hook: (_, range) => opened.push(range) },
+      { method: 'complete', when: 'before', hook: () => (completions += 1) },
+    ];
     let isAway = true;
     await using node = await openLoneNode({ plan, watch: (db) => failSaves(db, () => isAway) });
     const upload = await createUpload(node, { partCount: 4 });
@@ -45,6 +50,7 @@ describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
     node.uploads.hasher.forget(upload.session.id);
     const file = await commitUpload(node, upload);
     assert.deepEqual(opened, []);
+    assert.equal(completions, 1, 'only the commit completes the blob');
     await assertOnlyFile(node, upload, file);
     assert.ok(node.errors.every((error) => error === UNAVAILABLE));
   });
@@ -210,6 +216,21 @@ describe('rehashing a file from the store', { timeout: 120_000 }, () => {
     let opened = 0;
     await rehash(node, upload, { read: async () => assert.fail(`it was read ${++opened} times`) });
     assert.equal((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts, 3);
+  });
+
+  it('reads nothing while another node does, and waits half a second before it looks again', async () => {
+    await using node = await openLoneNode();
+    const upload = await createUpload(node);
+    await sendAllParts(node, upload);
+    await waitForCheckpoint(node, upload, 3);
+    await reset(node);
+    const lease = { rehash_node: 'another' as NodeId, rehash_until: node.clock.now() + 10_000 };
+    await node.uploads.db.updateTable('upload_sessions').set(lease).execute();
+    const from = performance.now();
+    const never = async () => assert.fail('the store was used');
+    await rehash(node, upload, { complete: never, read: never });
+    // A timer may be up to a millisecond early.
+    assert.ok(performance.now() - from >= 499);
   });
 
   it('fails for a file that is shorter than its parts', async () => {
