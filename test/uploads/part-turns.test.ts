@@ -58,12 +58,21 @@ test('a part whose turn has come when it is complete does not wait', async () =>
   assert.deepEqual(await second.wait(), hashAt(1));
 });
 
-test('a part that does not wait gets no hash', () => {
-  const { turns, open, state } = openTurns();
-  open(0);
+test('a part that does not wait yet or any longer gets no hash', async () => {
+  const { turns, open, state, hashAt } = openTurns();
+  const first = open(0);
   open(1);
   turns.check();
   assert.equal(state.forks, 0);
+  assert.deepEqual(await first.wait(), hashAt(0));
+  turns.check();
+  assert.equal(state.forks, 1);
+});
+
+test('the next part is hashed later if the hash is busy when it begins to arrive', () => {
+  const { open, state } = openTurns();
+  state.isBusy = true;
+  assert.equal(open(0).begin(), 'later');
 });
 
 test('a part waits while the hash is reading the parts before it, which are stored', async () => {
