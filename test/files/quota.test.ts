@@ -4,6 +4,7 @@ import { setQuota } from '../../packages/server/src/auth/users/store.ts';
 import type { UserRow } from '../../packages/server/src/database/schema.ts';
 import { uploadFile } from '../../packages/server/src/files/direct-upload.ts';
 import { checkSpace, getSpace } from '../../packages/server/src/files/quota.ts';
+import { watchQueries } from '../uploads/watch-queries.ts';
 import { chunks, createBody, errorWithCode, type FilesFixture, openFilesFixture } from './files-fixture.ts';
 import { assertCountersRight } from './recount.ts';
 import { addVersion, asFile, copy, promote, purge, readVersions, restore, trash } from './tree-steps.ts';
@@ -56,8 +57,14 @@ test('a folder is copied completely, or not at all if there is not enough space'
   await fixture.file('a', { text: '123', parent: folder.id });
   await fixture.file('b', { text: '456', parent: folder.id });
 
+  const { db } = fixture.files;
+  const queries: string[] = [];
+  fixture.files.db = watchQueries(db, { before: (query) => queries.push(query) });
   await assert.rejects(copy(fixture, folder, { id: fixture.owner.root_id }, { name: 'copy' }), full);
+  assert.ok(queries.length > 0);
+  assert.ok(!queries.includes('insert items'), 'nothing is copied that has to be deleted again');
 
+  fixture.files.db = db;
   await fixture.folder('copy');
   await assertCountersRight(fixture.files.db);
 });

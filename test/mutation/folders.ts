@@ -30,7 +30,7 @@ export const FOLDERS: readonly MutatedFolder[] = [
       'test/storage/*.test.ts',
       'test/s3/{crc32,etags,faults,fsck,s3,store}.test.ts',
       'test/faults/{durability,failing-sync,disk-full,disk-space}.test.ts',
-      'test/http/{tree-files,tree-upload,download-conditions}.test.ts',
+      'test/http/{tree-files,tree-upload,download-conditions,download-paths,part-paths}.test.ts',
     ],
     onS3: ['test/http/upload-session.test.ts'],
   },

@@ -108,6 +108,31 @@ describe('syncs of the disk store', () => {
     assert.deepEqual(log.splice(0), both);
   });
 
+  it('syncs all folders of a file that it completes after a restart', async (t) => {
+    const folder = await temporaryFolder(t);
+    const staged = await (await openDiskStore(folder)).create(randomBlobId(), partLayout(0, PART));
+    const log: string[] = [];
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ log }) }) });
+    log.length = 0;
+    await store.complete(staged, []);
+    const { blob: id } = staged;
+    const [blobs, ab] = [join(folder, 'blobs'), join(folder, 'blobs', id.slice(0, 2))];
+    assert.deepEqual(
+      log,
+      [blobs, ab, join(ab, id.slice(2, 4)), join(folder, 'staging')].map((level) => `sync ${level}`),
+    );
+  });
+
+  it('does not complete a file if a sync fails after its rename, until it is completed again', async (t) => {
+    const folder = await temporaryFolder(t);
+    const staged = await (await openDiskStore(folder)).create(randomBlobId(), partLayout(0, PART));
+    const cd = new RegExp(`${staged.blob.slice(2, 4)}$`);
+    const faults = [{ method: 'sync', path: cd, call: 1, error: systemError('EIO') }] as const;
+    const store = await openDiskStore(folder, { files: new DurableFiles({ openFile: openWithFaults({ faults }) }) });
+    await assert.rejects(store.complete(staged, []), { code: 'EIO' });
+    await store.complete(staged, []);
+  });
+
   it('creates and syncs the folders of a file again if somebody has removed them', async (t) => {
     const folder = await temporaryFolder(t);
     const log: string[] = [];

@@ -8,6 +8,7 @@ import {
   readFile,
   rm,
   stat,
+  statfs,
   symlink,
   truncate,
   writeFile,
@@ -28,6 +29,7 @@ import {
   streamPart,
 } from '../conformance/blob-samples.ts';
 import { blobStoreBehaves } from '../conformance/blob-store.ts';
+import { type Fault, faulty } from '../faults/faulty.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
 import { listDescriptors } from '../support/descriptors.ts';
 import { openWithFaults, systemError } from './open-with-faults.ts';
@@ -122,8 +124,10 @@ describe('the disk store, on its disk,', () => {
     await mkdir(join(folder, 'blobs', 'aa', 'bb'), { recursive: true });
     await writeFile(join(folder, 'blobs', 'aa', 'bb', 'c'.repeat(32)), 'in the wrong folder');
     await writeFile(join(folder, 'blobs', 'aa', 'bb', 'notes'), 'not a blob');
-    await mkdir(join(folder, 'blobs', 'aa', 'other'));
-    await writeFile(join(folder, 'blobs', 'aa', 'other', `aaot${'c'.repeat(28)}`), 'in another folder');
+    for (const name of ['other', 'b', 'bbb']) {
+      await mkdir(join(folder, 'blobs', 'aa', name));
+      await writeFile(join(folder, 'blobs', 'aa', name, `aa${name}`.padEnd(32, 'c')), 'in another folder');
+    }
     assert.deepEqual(await collect(store.list()), []);
     assert.deepEqual(await findAll(store), []);
   });
@@ -193,6 +197,31 @@ describe('the disk store, on its disk,', () => {
     await store.complete(staged, ['']);
   });
 
+  it('completes a file that another call moves at the same moment', async (t) => {
+    const folder = await temporaryFolder(t);
+    const files = new DurableFiles();
+    const plan: Fault<DurableFiles>[] = [];
+    const store = await openDiskStore(folder, { files: faulty(files, plan) });
+    const staged = await store.create(randomBlobId(), partLayout(PART, PART));
+    const moveFirst = (...args: unknown[]) => files.moveDurably(...(args as Parameters<DurableFiles['moveDurably']>));
+    plan.push({ method: 'moveDurably', when: 'before', hook: moveFirst });
+    await store.complete(staged, ['']);
+    assert.equal(await store.isComplete(staged.blob), true);
+  });
+
+  it('closes every file and folder that it creates, moves or syncs', async (t) => {
+    const store = await openDiskStore(await temporaryFolder(t));
+    const before = listDescriptors(process.pid);
+    for (let n = 0; n < 3; n += 1) {
+      const staged = await store.create(randomBlobId(), partLayout(PART, PART));
+      const range = partRanges(staged.layout)[0] as PartRange;
+      await store.writePart(staged, range, streamPart(new Uint8Array(PART), range));
+      await store.complete(staged, ['']);
+      await store.put(randomBlobId(), streamPart(new Uint8Array(PART), range));
+    }
+    assert.deepEqual(listDescriptors(process.pid), before);
+  });
+
   it('closes the file of a blob if it cannot read its size', async (t) => {
     const { store, staging: staged, slot: range, bytes } = await createOnePartBlob(t);
     await store.writePart(staged, range, streamPart(bytes, range));
@@ -219,6 +248,8 @@ describe('the disk store, on its disk,', () => {
       const body = streamPart(randomBytesOfSize(3 * PART), { ...range, offset: PART });
       await assert.rejects(store.writePart(staged, range, body), RangeError);
     }
+    const empty = { index: 0, offset: PART, length: 0 };
+    await store.writePart(staged, empty, streamPart(new Uint8Array(PART), empty));
     assert.ok((await readFile(join(folder, 'staging', staged.blob))).equals(Buffer.alloc(PART)));
   });
 
@@ -242,7 +273,16 @@ describe('the disk store, on its disk,', () => {
     await store.complete(second, ['']);
     await store.remove(second.blob);
     await store.remove(small);
-    await store.create(randomBlobId(), layout);
+    // A file system that compresses can use less for a complete file than its size.
+    const compressed = await store.create(randomBlobId(), layout);
+    await store.complete(compressed, ['']);
+    const last = await store.create(randomBlobId(), layout);
+    await store.remove(last);
+    // An empty file needs no space, even if all of it is reserved.
+    const { bavail, blocks, bsize } = await statfs(disk.folder);
+    const rest = bavail * bsize - Math.floor((blocks * bsize) / 100);
+    await store.create(randomBlobId(), partLayout(rest, size));
+    await store.put(randomBlobId(), streamPart(new Uint8Array(0), { index: 0, offset: 0, length: 0 }));
   });
 
   it('reserves the space of a direct upload from its start, and any additional bytes as they arrive', async (t) => {
@@ -300,6 +340,9 @@ describe('the disk store, on its disk,', () => {
     const folder = join(await temporaryFolder(t), 'deep', 'down');
     await openDiskStore(folder);
     assert.deepEqual((await readdir(folder)).sort(), ['blobs', 'staging']);
+    for (const path of [folder, join(folder, 'blobs'), join(folder, 'staging')]) {
+      assert.equal((await stat(path)).mode & 0o777, 0o700);
+    }
     await openDiskStore(folder);
   });
 });

@@ -6,7 +6,7 @@ import type { DurableFile, OpenFile } from '../../packages/server/src/storage/di
  * call.
  */
 export interface FileFault {
-  method: Exclude<keyof DurableFile, 'close'>;
+  method: Exclude<keyof DurableFile, 'close' | 'fd'>;
   path: RegExp;
   call?: number;
   wait?: Promise<void>;
@@ -37,6 +37,7 @@ export function openWithFaults({ log = [], faults = [] }: { log?: string[]; faul
     const shared = flags === 'r+';
     if (shared) log.push(`open ${path}`);
     return {
+      fd: file.fd,
       async truncate(length) {
         await strike('truncate', path);
         await file.truncate(length);

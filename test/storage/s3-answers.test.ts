@@ -231,7 +231,8 @@ describe('an upload whose completion got no response', () => {
   const inPassing = new S3Error('Test', { code: 'TimeoutError', retryable: true });
 
   it('is still an upload while S3 has it, and the object is not requested', async (t) => {
-    const { bucket, proxy } = await startFakeS3(t, [xml('ListParts', '<ListPartsResult/>')]);
+    const found = { ...xml('ListParts', '<ListPartsResult/>'), having: 'max-parts=1&' };
+    const { bucket, proxy } = await startFakeS3(t, [found]);
     assert.equal(await resolve(bucket, inPassing, 60_000), undefined);
     assert.deepEqual(proxy.calls, ['ListParts']);
   });

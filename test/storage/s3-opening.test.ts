@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { type OpenedS3Store, openS3Store } from '../../packages/server/src/storage/s3/open-s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { type S3Fault, type S3Proxy, startS3Proxy } from '../s3/s3-proxy.ts';
+import { until } from '../support/until.ts';
 import { xml } from './fake-s3.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -17,7 +22,7 @@ describe('opening a store on S3', () => {
       ['p', 's3://bucket/p'],
       ['', 's3://bucket'],
     ] as const) {
-      const { proxy, opening } = await open(t, [REJECTED], prefix);
+      const { proxy, opening } = await open(t, [{ ...REJECTED, having: 'max-keys=1&' }], prefix);
       const place = `${where} at ${proxy.url}.`;
       await assert.rejects(opening, (error: Error) => {
         assert.ok(error.message.includes(place), error.message);
@@ -26,6 +31,20 @@ describe('opening a store on S3', () => {
       });
       assert.deepEqual(proxy.calls, ['ListObjectsV2']);
     }
+  });
+
+  it('closes its connection if the store cannot be used', async (t) => {
+    const server = createServer((_request, response) => response.writeHead(403).end());
+    // A server that closes idle connections would hide one that the client has left open.
+    server.keepAliveTimeout = 0;
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const place = { bucket: 'bucket', prefix: '', endpoint: `http://127.0.0.1:${port}`, pathStyle: true };
+    await assert.rejects(openS3Store(place, await spoolIn(t)), /403/);
+    const countConnections = promisify(server.getConnections.bind(server));
+    await until(async () => (await countConnections()) === 0);
   });
 
   it('fails with any error that is not about S3 unchanged', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { ByteRange } from '../../packages/server/src/storage/blob-store.ts';
@@ -16,13 +17,17 @@ describe('reading an object from S3', { timeout: 60_000 }, () => {
       const store = createStoredObject(randomBytesOfSize(4 * CHUNK + 3));
       const read = await readAll(await openObject(store.objects, 'k', range));
       assert.deepEqual(read, store.bytes.slice(range?.first ?? 0, (range?.last ?? store.bytes.length - 1) + 1));
+      await settle();
       assert.deepEqual(store.asked, [range]);
     }
   });
 
   it('of no bytes ends immediately', async () => {
     const store = createStoredObject(new Uint8Array());
-    assert.equal((await readAll(await openObject(store.objects, 'k'))).length, 0);
+    const reading = await openObject(store.objects, 'k');
+    await once(store.bodies[0] as Readable, 'end');
+    assert.equal((await readAll(reading)).length, 0);
+    await settle();
     assert.equal(store.asked.length, 1);
   });
 
@@ -62,7 +67,10 @@ describe('reading an object from S3', { timeout: 60_000 }, () => {
     store.responses.push((bytes) => breakingAfter(bytes, CHUNK));
     for (let n = 0; n < 5; n += 1) store.responses.push((bytes) => breakingAfter(bytes, 0));
     const reading = await openObject(store.objects, 'k');
+    const from = performance.now();
     await assert.rejects(readAll(reading), { code: 'unavailable' });
+    // Pauses of 0, 200 and 400 ms, and of 0 to 800 ms. A timer may be up to a millisecond early.
+    assert.ok(performance.now() - from >= 200 + 400 + 200 + 400 + 600 + 800 - 6);
     assert.equal(store.asked.length, 10);
     assert.equal(store.responses.length, 0);
   });
@@ -81,11 +89,13 @@ describe('reading an object from S3', { timeout: 60_000 }, () => {
     const store = createStoredObject(randomBytesOfSize(3 * CHUNK));
     store.responses.push(
       (bytes) => silentAfter(bytes, CHUNK),
-      (bytes) => silentAfter(bytes, CHUNK),
+      (bytes) => silentAfter(bytes, 0),
     );
     const reading = await openObject(store.objects, 'k');
     const reads = readAll(reading);
     for (const body of [0, 1]) {
+      // The pause before the next request is real.
+      while (store.bodies.length <= body) await new Promise(setImmediate);
       await settle();
       t.mock.timers.tick(IDLE_TIMEOUT - 1);
       await settle();
@@ -140,12 +150,33 @@ describe('reading an object from S3', { timeout: 60_000 }, () => {
     assert.equal(store.asked.length, 1);
   });
 
-  it('closes its response when its reader stops, and requests no other', async () => {
+  it('reads nothing before its reader does', async () => {
+    const store = createStoredObject(randomBytesOfSize(100 * CHUNK));
+    const reading = await openObject(store.objects, 'k');
+    await settle();
+    assert.equal(reading.readableLength, 0);
+    reading.destroy();
+  });
+
+  it('closes its response when its reader stops, requests no other, and waits for nothing', async () => {
+    const timers = countTimers();
     const store = createStoredObject(randomBytesOfSize(100 * CHUNK));
     for await (const _ of await openObject(store.objects, 'k')) break;
     assert.equal(store.bodies[0]?.destroyed, true);
     await settle();
     assert.equal(store.asked.length, 1);
+    assert.equal(countTimers(), timers);
+  });
+
+  it('waits for nothing after its last byte', async () => {
+    const timers = countTimers();
+    const store = createStoredObject(randomBytesOfSize(CHUNK));
+    const reading = await openObject(store.objects, 'k');
+    const chunks: Buffer[] = [];
+    reading.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(reading, 'close');
+    assert.ok(Buffer.concat(chunks).equals(store.bytes));
+    assert.equal(countTimers(), timers);
   });
 
   it('also ends if its reader stops between two responses, or during a request', async () => {
@@ -235,6 +266,10 @@ function bodyOf(bytes: Uint8Array, end: (body: Readable) => void): Readable {
       });
     },
   });
+}
+
+function countTimers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 }
 
 async function readAll(reading: Readable): Promise<Uint8Array> {

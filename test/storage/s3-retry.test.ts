@@ -43,6 +43,11 @@ describe('a call to S3', () => {
       });
       await assert.rejects(calling, (error) => error === failure);
       assert.equal(tries, 1);
+      // Also if the call fails before it returns a promise.
+      const failing = () => {
+        throw failure;
+      };
+      await assert.rejects(call('Test', LIMITS, failing), (error) => error === failure);
     }
   });
 

@@ -12,6 +12,7 @@ import type { S3Objects } from '../../packages/server/src/storage/s3/objects.ts'
 import { putObject } from '../../packages/server/src/storage/s3/put-object.ts';
 import { S3Store } from '../../packages/server/src/storage/s3/s3-store.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
+import type { VerifiedFile } from '../../packages/server/src/storage/spool/spooled-body.ts';
 import {
   collect,
   partLayout,
@@ -40,6 +41,15 @@ describe('an upload on S3', () => {
     assert.deepEqual(proxy.calls, []);
     const staged = await store.create(randomBlobId(), partLayout(10_000, 1));
     assert.equal(staged.backendState, 'u');
+  });
+
+  it('has parts with a CRC-32 if the connection is encrypted, and none that the store verifies itself', async (t) => {
+    const answer = { ...BEGUN, headers: { ...BEGUN.headers, 'x-amz-checksum-algorithm': 'CRC32' } };
+    const { store, proxy } = await openStoreWith(t, [answer], { encrypted: true });
+    const staged = await store.create(randomBlobId(), partLayout(1, 1));
+    assert.equal(staged.backendState, 'crc32 u');
+    assert.equal(proxy.headers[0]?.['x-amz-checksum-algorithm'], 'CRC32');
+    assert.equal(store.verifiesParts(), false);
   });
 
   it('that S3 does not know is gone if there is no object, and complete if there is one of its size', async (t) => {
@@ -241,6 +251,7 @@ describe('a direct upload to S3', () => {
     const uploads = {
       create: async () => ({ key: 'k', id: 'u', checksum: 'sha256' }),
       sendPart: async (_upload: unknown, number: number) => {
+        assert.equal(number, number === 1 ? 1 : parts + 1);
         parts = number;
         return { number, etag: 'e' };
       },
@@ -251,10 +262,47 @@ describe('a direct upload to S3', () => {
     const store = { spool, uploads, objects };
     await putObject(store, 'k', oneByOne(10_000));
     assert.deepEqual(calls.splice(0), ['complete 10000']);
-    await assert.rejects(putObject(store, 'k', oneByOne(10_001)), { code: 'file-too-large' });
+    let isClosed = false;
+    async function* tooMany(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* oneByOne(10_002);
+      } finally {
+        isClosed = true;
+      }
+    }
+    await assert.rejects(putObject(store, 'k', tooMany()), { code: 'file-too-large' });
+    assert.ok(isClosed);
     assert.equal(parts, 10_000);
     assert.deepEqual(calls, ['abort', 'delete']);
     assert.equal(held, 0);
+  });
+
+  it('is sent in parts of 16 MiB, which are verified by their SHA-256', async () => {
+    const MIB = 2 ** 20;
+    const sizes: number[] = [];
+    const spool = {
+      size: 2 ** 30,
+      async receive(body: AsyncIterable<Uint8Array>) {
+        await collect(body);
+        return { remove: async () => {} };
+      },
+    } as unknown as Spool;
+    const uploads = {
+      async create(_key: string, { crc32 }: { crc32: boolean }) {
+        assert.equal(crc32, false);
+        return { key: 'k', id: 'u', checksum: 'sha256' };
+      },
+      async sendPart(_upload: unknown, number: number, { length }: VerifiedFile) {
+        sizes.push(length);
+        return { number, etag: 'e' };
+      },
+      complete: async () => {},
+    } as unknown as MultipartUploads;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (let n = 0; n < 33; n += 1) yield new Uint8Array(MIB);
+    }
+    await putObject({ spool, uploads, objects: {} as S3Objects }, 'k', body());
+    assert.deepEqual(sizes, [16 * MIB, 16 * MIB, MIB]);
   });
 
   it('whose upload S3 no longer knows is stored if its object exists, and failed otherwise', async (t) => {
@@ -308,10 +356,10 @@ async function* oneByOne(bytes: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < bytes; n += 1) yield new Uint8Array(1);
 }
 
-async function openStoreWith(t: TestContext, answers: readonly S3Fault[] = []) {
+async function openStoreWith(t: TestContext, answers: readonly S3Fault[] = [], { encrypted = false } = {}) {
   const { proxy, bucket } = await startFakeS3(t, answers);
   const folder = join(await temporaryFolder(t), 'spool');
   await mkdir(folder);
   const spool = await Spool.open({ folder, size: 2 ** 20, budget: new ByteBudget() });
-  return { proxy, folder, store: new S3Store({ bucket, keys: new S3Keys('p'), spool, encrypted: false }) };
+  return { proxy, folder, store: new S3Store({ bucket, keys: new S3Keys('p'), spool, encrypted }) };
 }

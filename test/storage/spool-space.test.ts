@@ -47,14 +47,15 @@ describe('the spool quota', () => {
     const gone = new AbortController();
     const leaving = quota.reserve(4, HOG, gone.signal);
     const next = startReserving(quota, OTHER);
-    const last = startReserving(quota, THIRD);
+    const last = quota.reserve(8, THIRD);
     await settle();
     reservation.release();
     gone.abort(new Error('gone'));
     // It was admitted before, so it has to release its space.
     (await leaving).release();
-    await Promise.all([next.done, last.done]);
-    assert.equal(quota.reserved, 2);
+    (await next.done).release();
+    await last;
+    assert.equal(quota.reserved, 8);
   });
 
   it('rejects a body after its maximum wait, and one larger than the whole spool immediately', async () => {
@@ -131,6 +132,34 @@ describe('the spool quota', () => {
     assert.equal(quota.reserved, 5);
     for (const reservation of reservations) reservation.release();
     assert.equal(quota.reserved, 1);
+  });
+
+  it('counts a body once that was first cached and then dropped', async () => {
+    const quota = createQuota(8);
+    for (const reservation of await reserveEach(quota, HOG, 4)) {
+      reservation.markCached();
+      reservation.markCached();
+      reservation.release();
+    }
+    const reservations = await reserveEach(quota, HOG, 4);
+    const waiting = startReserving(quota, HOG);
+    await settle();
+    assert.equal(waiting.isAdmitted, false);
+    reservations[0]?.release();
+    await waiting.done;
+  });
+
+  it('stops the clock of a body that is admitted or gone', async () => {
+    const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = countTimers();
+    const quota = createQuota(8);
+    await quota.reserve(8);
+    const gone = new AbortController();
+    const leaving = quota.reserve(1, HOG, gone.signal);
+    assert.equal(countTimers(), before + 1);
+    gone.abort(new Error('gone'));
+    await assert.rejects(leaving, /gone/);
+    assert.equal(countTimers(), before);
   });
 
   it('can be used up by a body without a user', async () => {

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { UserId } from '../../packages/protocol/src/ids.ts';
 import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
+import { StorageError } from '../../packages/server/src/storage/errors.ts';
 import { Spool } from '../../packages/server/src/storage/spool/spool.ts';
 import { brokenBody, randomBytesOfSize } from '../conformance/blob-samples.ts';
 import { mountSmallDisk } from '../faults/small-disk.ts';
+import { listDescriptors } from '../support/descriptors.ts';
 import { until } from '../support/until.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -18,6 +20,7 @@ describe('the spool', () => {
     const bytes = randomBytesOfSize(PART);
     const file = await spool.receive(bodyOf(bytes), { length: PART, maxBytes: PART });
     assert.deepEqual(new Uint8Array(await readFile(file.path)), bytes);
+    assert.equal((await stat(file.path)).mode & 0o777, 0o600);
     const broken = new Error('the connection was cut');
     const cut = spool.receive(brokenBody(bytes.slice(10), broken), { length: PART, maxBytes: PART });
     await assert.rejects(cut, (error) => error === broken);
@@ -157,6 +160,23 @@ describe('the spool', () => {
     assert.equal(spool.find('a'), undefined);
   });
 
+  it('passes on the error of a body that is rejected, and keeps its cached files', async (t) => {
+    const { spool } = await openSpool(t, 2 * PART);
+    await spool.cache('kept', await receive(spool));
+    const wrong = new StorageError('digest-mismatch', 'other bytes');
+    const rejected = spool.receive(brokenBody(randomBytesOfSize(10), wrong), { length: PART, maxBytes: PART });
+    await assert.rejects(rejected, (error) => error === wrong);
+    assert.ok(spool.find('kept'));
+  });
+
+  it('closes the files that it has received', async (t) => {
+    const { spool } = await openSpool(t, 4 * PART);
+    const before = listDescriptors(process.pid);
+    for (let n = 0; n < 3; n += 1) await receive(spool);
+    await assert.rejects(spool.receive(brokenBody(randomBytesOfSize(10), new Error('cut')), { maxBytes: PART }), /cut/);
+    assert.deepEqual(listDescriptors(process.pid), before);
+  });
+
   it('fails with the error of a folder in which it cannot create files, and reserves no space then', async (t) => {
     const { spool, folder } = await openSpool(t, PART);
     await rm(folder, { recursive: true });
@@ -180,11 +200,11 @@ describe('the spool', () => {
     if (disk.reason !== undefined) return t.skip(disk.reason);
     const ballast = join(disk.folder, 'ballast');
     const spool = await Spool.open({ folder: join(disk.folder, 'spool'), size: 2 ** 30, budget: new ByteBudget() });
-    await spool.cache('kept', await receive(spool));
+    for (const key of ['kept', 'kept too']) await spool.cache(key, await receive(spool));
     await writeFile(ballast, Buffer.alloc(1536 * 1024));
     const large = () => spool.receive(bodyOf(randomBytesOfSize(2 ** 20)), { length: 2 ** 20, maxBytes: 2 ** 20 });
     await assert.rejects(large(), { code: 'unavailable', retryAfterSeconds: 5 });
-    assert.equal(spool.find('kept'), undefined);
+    for (const key of ['kept', 'kept too']) assert.equal(spool.find(key), undefined);
     await until(async () => spool.reserved === 0);
     await rm(ballast);
     await (await large()).remove();

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ByteBudget } from '../../packages/server/src/storage/byte-budget.ts';
 import { type VectorFile, writeInPlace } from '../../packages/server/src/storage/disk/write-in-place.ts';
 import { randomBytesOfSize } from '../conformance/blob-samples.ts';
+import { chunks, memoryFile, size } from './memory-file.ts';
 
 const CHUNK = 64 * 1024;
 
@@ -100,17 +101,26 @@ describe('writing in place', () => {
     assert.equal(shared.length, CHUNK);
   });
 
-  it('continues a write that the disk cut short', async () => {
-    const bytes = randomBytesOfSize(3 * CHUNK);
-    const file = memoryFile(bytes.length + 10);
-    const short: VectorFile = {
-      writev: (buffers, position) => file.writev([Buffer.concat(buffers).subarray(0, 10_007)], position),
-    };
-    await writeInPlace(short, { offset: 10, length: bytes.length }, chunks(bytes, 1_000), new ByteBudget());
-    assert.deepEqual(file.bytes.subarray(10), bytes);
+  it('continues a write that the disk cut short, within a chunk or between two', async () => {
+    for (const [size, cut] of [
+      [3 * CHUNK, 10_007],
+      [5_000, 2_000],
+      [3_000, 1],
+    ] as const) {
+      const bytes = randomBytesOfSize(size);
+      const file = memoryFile(size + 10);
+      const short: VectorFile = {
+        writev(buffers, position) {
+          assert.ok(buffers.every(({ length }) => length > 0));
+          return file.writev([Buffer.concat(buffers).subarray(0, cut)], position);
+        },
+      };
+      await writeInPlace(short, { offset: 10, length: size }, chunks(bytes, 1_000), new ByteBudget());
+      assert.deepEqual(file.bytes.subarray(10), bytes);
+    }
   });
 
-  it('rejects only after the write in progress has ended', async () => {
+  it('rejects only after the write in progress has ended, and writes nothing after it', async () => {
     const gate = Promise.withResolvers<void>();
     const events: string[] = [];
     const file: VectorFile = {
@@ -124,10 +134,10 @@ describe('writing in place', () => {
     const budget = new ByteBudget();
     async function* body() {
       yield new Uint8Array(CHUNK);
-      yield new Uint8Array(10);
+      yield new Uint8Array(CHUNK);
       throw new Error('cut');
     }
-    const writing = writeInPlace(file, { offset: 0, length: 2 * CHUNK }, body(), budget).catch((error: Error) => {
+    const writing = writeInPlace(file, { offset: 0, length: 3 * CHUNK }, body(), budget).catch((error: Error) => {
       events.push(error.message);
     });
     for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
@@ -158,11 +168,35 @@ describe('writing in place', () => {
     assert.equal(budget.reserved, 0);
   });
 
+  it('rejects if the last write fails, and writes nothing after a failure', async () => {
+    for (const sizes of [[10], [CHUNK], [CHUNK, 10], [CHUNK, CHUNK]]) {
+      const gate = Promise.withResolvers<void>();
+      let writes = 0;
+      const file: VectorFile = {
+        async writev(buffers) {
+          writes += 1;
+          await gate.promise;
+          if (writes > 1) return { bytesWritten: size(buffers) };
+          throw new Error('broken');
+        },
+      };
+      const budget = new ByteBudget();
+      async function* body() {
+        for (const length of sizes) yield new Uint8Array(length);
+        setImmediate(gate.resolve);
+      }
+      await assert.rejects(writeInPlace(file, { offset: 0 }, body(), budget), /broken/);
+      assert.equal(writes, 1, `${sizes}`);
+      assert.equal(budget.reserved, 0);
+    }
+  });
+
   it('continues reading after an empty chunk, also during a write', async () => {
     const gate = Promise.withResolvers<void>();
     const file = memoryFile(2 * CHUNK);
     const held: VectorFile = {
       async writev(buffers, position) {
+        assert.ok(buffers.every(({ length }) => length > 0));
         await gate.promise;
         return file.writev(buffers, position);
       },
@@ -235,7 +269,9 @@ describe('writing in place', () => {
   it('accepts a body of any length if none is given, and rejects any other length than the given one', async () => {
     const file = memoryFile(CHUNK);
     for (const size of [0, 1, CHUNK]) {
+      const before = file.done;
       await writeInPlace(file, { offset: 0 }, chunks(new Uint8Array(size), 1_000), new ByteBudget());
+      assert.equal(file.done - before, size);
     }
     for (const size of [9, 11]) {
       const writing = writeInPlace(file, { offset: 0, length: 10 }, chunks(new Uint8Array(size), 5), new ByteBudget());
@@ -250,30 +286,3 @@ describe('writing in place', () => {
     await assert.rejects(writeInPlace(file, { offset: 0, length: 10 }, body, new ByteBudget()), /accepted none/);
   });
 });
-
-async function* chunks(bytes: Uint8Array, chunkSize: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.slice(at, at + chunkSize);
-}
-
-/** A file in memory whose writes each take a turn of the event loop. */
-function memoryFile(length: number, onWrite = () => {}) {
-  const file = {
-    bytes: new Uint8Array(length),
-    writes: [] as number[],
-    received: 0,
-    done: 0,
-    async writev(buffers: Uint8Array[], position: number) {
-      onWrite();
-      await new Promise(setImmediate);
-      file.bytes.set(Buffer.concat(buffers), position);
-      file.writes.push(size(buffers));
-      file.done += size(buffers);
-      return { bytesWritten: size(buffers) };
-    },
-  };
-  return file;
-}
-
-function size(buffers: Uint8Array[]): number {
-  return buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import type { Kysely } from 'kysely';
+import type { NodeId } from '../../packages/protocol/src/ids.ts';
 import type { Tables } from '../../packages/server/src/database/schema.ts';
 import { DigestWorkerLostError } from '../../packages/server/src/hash-workers/errors.ts';
 import {
@@ -51,7 +52,11 @@ describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
 
   it('finds its local parts in their rows at the commit if it has never hashed them', async () => {
     const opened: unknown[] = [];
-    const plan: Fault<BlobStore>[] = [{ method: 'read', when: 'before', hook: (_, range) => opened.push(range) }];
+    let completions = 0;
+    const plan: Fault<BlobStore>[] = [
+      { method: 'read', when: 'before', hook: (_, range) => opened.push(range) },
+      { method: 'complete', when: 'before', hook: () => (completions += 1) },
+    ];
     let isAway = false;
     const watch = (db: Kysely<Tables>) =>
       watchQueries(db, {
@@ -70,6 +75,7 @@ describe('whole-file hasher of a node', { timeout: 120_000 }, () => {
     node.uploads.hasher.forget(upload.session.id);
     const file = await commitUpload(node, upload);
     assert.deepEqual(opened, []);
+    assert.equal(completions, 1, 'only the commit completes the blob');
     await assertOnlyFile(node, upload, file);
   });
 
@@ -210,6 +216,21 @@ describe('rehashing a file from the store', { timeout: 120_000 }, () => {
     let opened = 0;
     await rehash(node, upload, { read: async () => assert.fail(`it was read ${++opened} times`) });
     assert.equal((await findHashCheckpoint(node.uploads.db, upload.session.id))?.parts, 3);
+  });
+
+  it('reads nothing while another node does, and waits half a second before it looks again', async () => {
+    await using node = await openLoneNode();
+    const upload = await createUpload(node);
+    await sendAllParts(node, upload);
+    await waitForCheckpoint(node, upload, 3);
+    await reset(node);
+    const lease = { rehash_node: 'another' as NodeId, rehash_until: node.clock.now() + 10_000 };
+    await node.uploads.db.updateTable('upload_sessions').set(lease).execute();
+    const from = performance.now();
+    const never = async () => assert.fail('the store was used');
+    await rehash(node, upload, { complete: never, read: never });
+    // A timer may be up to a millisecond early.
+    assert.ok(performance.now() - from >= 499);
   });
 
   it('fails for a file that is shorter than its parts', async () => {

@@ -14,3 +14,11 @@ test('the 10,000 parts of a session have 10,000 IDs of 8 uppercase hex digits, a
     Array.from({ length: 10_000 }, (_, index) => partId(session, index)),
   );
 });
+
+test('the ID of a part never changes, so that a client can resume with the IDs of an earlier version', () => {
+  const session = '89ABCDEF0123456789ABCDEF01234567' as SessionId;
+  assert.deepEqual(
+    [0, 1, 9_999].map((index) => partId(session, index)),
+    ['89ABCDEF', '27E347A0', '4275E64E'],
+  );
+});

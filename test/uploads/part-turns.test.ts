@@ -9,13 +9,16 @@ const MIB = 1024 * 1024;
 /** A file whose hash is the number of parts that it includes. */
 function openTurns({ maxWait = 60_000 } = {}) {
   const stored = new Set<number>();
-  const state = { next: 0, drops: 0, isBusy: false };
+  const state = { next: 0, drops: 0, forks: 0, isBusy: false };
   const hashAt = (next: number) => new Uint8Array([next]) as FileHash;
   const turns = new PartTurns(
     {
       next: () => state.next,
       isStored: (index) => stored.has(index),
-      fork: (index) => (index === state.next && !state.isBusy ? hashAt(index) : undefined),
+      fork(index) {
+        state.forks += 1;
+        return index === state.next && !state.isBusy ? hashAt(index) : undefined;
+      },
       join: (index) => {
         if (index !== state.next) return false;
         state.next += 1;
@@ -53,6 +56,23 @@ test('a part whose turn has come when it is complete does not wait', async () =>
   assert.equal(second.begin(), 'later');
   first.done(hashAt(1));
   assert.deepEqual(await second.wait(), hashAt(1));
+});
+
+test('a part that does not wait yet or any longer gets no hash', async () => {
+  const { turns, open, state, hashAt } = openTurns();
+  const first = open(0);
+  open(1);
+  turns.check();
+  assert.equal(state.forks, 0);
+  assert.deepEqual(await first.wait(), hashAt(0));
+  turns.check();
+  assert.equal(state.forks, 1);
+});
+
+test('the next part is hashed later if the hash is busy when it begins to arrive', () => {
+  const { open, state } = openTurns();
+  state.isBusy = true;
+  assert.equal(open(0).begin(), 'later');
 });
 
 test('a part waits while the hash is reading the parts before it, which are stored', async () => {

@@ -197,13 +197,17 @@ class DiskStore implements BlobStore {
     return 1 + FIRST_BYTE_VALUES;
   }
 
-  async *find(section: number): AsyncGenerator<FoundBlob, void, undefined> {
-    if (section === 0) {
-      const folder = join(this.#root, 'staging');
-      for await (const name of listNames(folder, BLOB_ID)) yield toFoundBlob(folder, name);
-      return;
-    }
-    const ab = (section - 1).toString(16).padStart(2, '0');
+  find(section: number): AsyncGenerator<FoundBlob, void, undefined> {
+    return section === 0 ? this.#findStaged() : this.#findComplete(section - 1);
+  }
+
+  async *#findStaged(): AsyncGenerator<FoundBlob, void, undefined> {
+    const folder = join(this.#root, 'staging');
+    for await (const name of listNames(folder, BLOB_ID)) yield toFoundBlob(folder, name);
+  }
+
+  async *#findComplete(firstByte: number): AsyncGenerator<FoundBlob, void, undefined> {
+    const ab = firstByte.toString(16).padStart(2, '0');
     const parent = join(this.#root, 'blobs', ab);
     for (const cd of await readNames(parent)) {
       if (!FOLDER_NAME.test(cd)) continue;

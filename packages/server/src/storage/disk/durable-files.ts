@@ -7,16 +7,14 @@ import { coalesce } from '../../util/coalesce.ts';
 import { errorCode, isNotFound } from '../../util/system-error.ts';
 import type { FileHash, IncomingBody, PartVerification } from '../blob-store.ts';
 import { ByteBudget } from '../byte-budget.ts';
-import { assertDigest, verifyDigest, verifyLength } from '../verify.ts';
+import { assertDigest, verifyLength } from '../verify.ts';
 import { diskError } from './errors.ts';
 import { NativeFile } from './native-file.ts';
 import { receiveInPlace } from './receive-in-place.ts';
 import { type VectorFile, writeInPlace } from './write-in-place.ts';
 
 /** The methods of a `FileHandle` that are used here. */
-export type DurableFile = VectorFile &
-  Pick<FileHandle, 'truncate' | 'sync' | 'datasync' | 'close'> &
-  Partial<Pick<FileHandle, 'fd'>>;
+export type DurableFile = VectorFile & Pick<FileHandle, 'fd' | 'truncate' | 'sync' | 'datasync' | 'close'>;
 
 /** Opens a file or folder. This is `open` from node:fs/promises, unless a test injects faults. */
 export type OpenFile = (path: string, flags: string, mode?: number) => Promise<DurableFile>;
@@ -112,16 +110,10 @@ export class DurableFiles {
     body: IncomingBody,
     { sha1, turn }: PartVerification,
   ): Promise<void> {
-    const { fd } = file;
     const { native } = this;
     if (native === undefined) throw new Error('A body cannot be verified without the native module.');
-    // Files with injected faults have no descriptor.
-    if (fd === undefined) {
-      await writeInPlace(file, { offset, length }, verifyDigest(body, length, sha1), this.#budget, shared.stop);
-      return shared.sync();
-    }
     const hash = native.createHash();
-    const place = { fd, position: offset, length };
+    const place = { fd: file.fd, position: offset, length };
     const check = (fileHash: FileHash | undefined) => {
       assertDigest(sha1, native.digest(hash) as Sha1);
       if (fileHash !== undefined) turn?.done(fileHash);

@@ -28,7 +28,7 @@ export async function receiveInPlace(
   const signal = AbortSignal.any([...signals]);
   let transfer: Transfer | undefined;
   const cancel = () => transfer?.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
+  signal.addEventListener('abort', cancel);
   try {
     const total = body.head.length + body.length;
     if (total !== length) throw new RangeError(`The body has ${total} bytes, and its range ${length}.`);

@@ -65,10 +65,7 @@ class GatheringWriter {
   /** A write starts when this much is gathered. */
   readonly #preferredBytes: number;
   #position: number;
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
-  /** Bytes reserved from the budget for gathered chunks: all but the first chunk, which a writer can always hold. */
-  #fromBudget = 0;
+  #gathered: Gathered = gatherNothing();
   /** Bytes reserved for the chunk being pulled, but not while the writer has less than it can always hold. */
   #reserved = 0;
   /** Starts a write if the sender pauses. */
@@ -81,19 +78,19 @@ class GatheringWriter {
     this.#file = file;
     this.#position = position;
     this.#budget = budget;
-    this.#preferredBytes = Math.max(file.preferredBytes ?? 0, MIN_WRITE_BYTES);
+    this.#preferredBytes = file.preferredBytes ?? MIN_WRITE_BYTES;
   }
 
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#gathered.push(chunk);
-    this.#gatheredBytes += chunk.length;
-    if (this.#writing !== undefined || this.#reserved > 0) {
+    this.#gathered.chunks.push(chunk);
+    this.#gathered.bytes += chunk.length;
+    if (this.#writing !== undefined || this.#reserved !== 0) {
       this.#budget.exchange(this.#reserved, chunk.length);
       this.#reserved = 0;
-      this.#fromBudget += chunk.length;
+      this.#gathered.fromBudget += chunk.length;
     }
-    if (this.#writing === undefined && this.#gatheredBytes >= this.#preferredBytes) this.#startWrite();
+    if (this.#writing === undefined && this.#gathered.bytes >= this.#preferredBytes) this.#startWrite();
   }
 
   /** Resolves when one more chunk can be pulled. Rejects once a write has failed. */
@@ -103,14 +100,14 @@ class GatheringWriter {
       await this.#writing;
     }
     this.#throwFailure();
-    if (this.#writing === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) this.#limitPause();
+    if (this.#writing === undefined && this.#gathered.bytes >= MIN_WRITE_BYTES) this.#limitPause();
   }
 
   /** Resolves when all added chunks have been written. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     this.#throwFailure();
-    if (this.#gathered.length === 0) return;
+    if (this.#gathered.bytes === 0) return;
     this.#startWrite();
     await this.#writing;
     this.#throwFailure();
@@ -119,68 +116,65 @@ class GatheringWriter {
   /** Drops gathered chunks, releases the budget, and waits for the write in progress. Never rejects. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    this.#budget.release(this.#fromBudget + this.#reserved);
-    this.#fromBudget = 0;
-    this.#reserved = 0;
+    this.#releaseBudget();
+    this.#gathered = gatherNothing();
     while (this.#writing !== undefined) await this.#writing;
   }
 
   /** Whether no write is in progress, and what is gathered is so little that every writer can hold it. */
   #hasLittle(): boolean {
-    const isFull = this.#gatheredBytes >= MIN_WRITE_BYTES || this.#gathered.length >= MAX_GATHERED_CHUNKS;
+    const { bytes, chunks } = this.#gathered;
+    const isFull = bytes >= MIN_WRITE_BYTES || chunks.length >= MAX_GATHERED_CHUNKS;
     return this.#writing === undefined && !isFull;
   }
 
   #canGather(): boolean {
-    if (this.#reserved > 0) return true;
-    if (this.#gatheredBytes + CHUNK_BYTES > MAX_GATHERED_BYTES || this.#gathered.length >= MAX_GATHERED_CHUNKS)
-      return false;
+    if (this.#reserved !== 0) return true;
+    const { bytes, chunks } = this.#gathered;
+    if (bytes + CHUNK_BYTES > MAX_GATHERED_BYTES || chunks.length >= MAX_GATHERED_CHUNKS) return false;
     if (!this.#budget.tryReserve(CHUNK_BYTES)) return false;
     this.#reserved = CHUNK_BYTES;
     return true;
   }
 
+  /** Called while no write is in progress. Every write clears the timer, so none is in progress when it fires. */
   #limitPause(): void {
-    this.#timer ??= setTimeout(() => {
-      if (this.#writing === undefined && this.#gatheredBytes > 0) this.#startWrite();
-    }, MAX_PAUSE_MILLIS);
+    this.#timer ??= setTimeout(() => this.#startWrite(), MAX_PAUSE_MILLIS);
   }
 
   #startWrite(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const buffers = this.#gathered;
-    const bytes = this.#gatheredBytes;
-    const fromBudget = this.#fromBudget;
+    const gathered = this.#gathered;
     const position = this.#position;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    this.#fromBudget = 0;
-    this.#position += bytes;
-    this.#writing = this.#write(buffers, position, bytes, fromBudget);
+    this.#gathered = gatherNothing();
+    this.#position += gathered.bytes;
+    this.#writing = this.#write(gathered, position);
   }
 
   /** Writes gathered chunks and frees them, then starts the next write if enough chunks were gathered meanwhile. */
-  async #write(buffers: Uint8Array[], position: number, bytes: number, fromBudget: number): Promise<void> {
+  async #write({ chunks, bytes, fromBudget }: Gathered, position: number): Promise<void> {
     try {
-      await writeAll(this.#file, buffers, position, bytes).finally(() => buffers.forEach(freeChunk));
+      await writeAll(this.#file, chunks, position, bytes).finally(() => chunks.forEach(freeChunk));
     } catch (error) {
       this.#failure ??= { error: diskError(error) };
     }
     this.#writing = undefined;
     this.#budget.release(fromBudget);
-    if (this.#failure === undefined && this.#gatheredBytes >= this.#preferredBytes) {
+    if (this.#failure === undefined && this.#gathered.bytes >= this.#preferredBytes) {
       this.#startWrite();
-    } else if (this.#failure === undefined && this.#gatheredBytes >= MIN_WRITE_BYTES) {
+    } else if (this.#failure === undefined && this.#gathered.bytes >= MIN_WRITE_BYTES) {
       this.#limitPause();
     } else {
       // The rest is what every writer can hold without using the budget.
-      this.#budget.release(this.#fromBudget + this.#reserved);
-      this.#fromBudget = 0;
-      this.#reserved = 0;
+      this.#releaseBudget();
     }
+  }
+
+  #releaseBudget(): void {
+    this.#budget.release(this.#gathered.fromBudget + this.#reserved);
+    this.#gathered.fromBudget = 0;
+    this.#reserved = 0;
   }
 
   #throwFailure(): void {
@@ -188,15 +182,28 @@ class GatheringWriter {
   }
 }
 
+/** Chunks for one write. */
+interface Gathered {
+  chunks: Uint8Array[];
+  bytes: number;
+  /** Bytes reserved from the budget for these chunks: all but the first chunk, which a writer can always hold. */
+  fromBudget: number;
+}
+
+function gatherNothing(): Gathered {
+  return { chunks: [], bytes: 0, fromBudget: 0 };
+}
+
 /** Writes all of `buffers`, which have `bytes` bytes in total. Repeats partial writes, as on a disk that is filling up. */
 async function writeAll(file: VectorFile, buffers: Uint8Array[], position: number, bytes: number): Promise<void> {
   let rest = buffers;
   let written = 0;
-  while (written < bytes) {
+  for (;;) {
     const { bytesWritten } = await file.writev(rest, position + written);
     if (bytesWritten <= 0) throw new Error(`The file accepted none of the remaining ${bytes - written} bytes.`);
     written += bytesWritten;
-    if (written < bytes) rest = skipBytes(rest, bytesWritten);
+    if (written >= bytes) return;
+    rest = skipBytes(rest, bytesWritten);
   }
 }
 

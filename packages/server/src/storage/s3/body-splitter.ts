@@ -1,7 +1,7 @@
 /** Splits a body into chunks, each of which is a body itself. The caller reads one chunk at a time, in order. */
 export class BodySplitter {
   readonly #source: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array | undefined;
+  #rest: Uint8Array = new Uint8Array();
 
   constructor(body: AsyncIterable<Uint8Array>) {
     this.#source = body[Symbol.asyncIterator]();
@@ -11,16 +11,16 @@ export class BodySplitter {
   async *next(maxBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
     let remaining = maxBytes;
     while (remaining > 0 && (await this.hasMore())) {
-      const chunk = this.#rest as Uint8Array;
-      this.#rest = chunk.length > remaining ? chunk.subarray(remaining) : undefined;
-      remaining -= Math.min(remaining, chunk.length);
-      yield this.#rest === undefined ? chunk : chunk.subarray(0, chunk.length - this.#rest.length);
+      const chunk = this.#rest.subarray(0, remaining);
+      this.#rest = this.#rest.subarray(chunk.length);
+      remaining -= chunk.length;
+      yield chunk;
     }
   }
 
   /** Whether any bytes remain. */
   async hasMore(): Promise<boolean> {
-    while (this.#rest === undefined || this.#rest.length === 0) {
+    while (this.#rest.length === 0) {
       const { done, value } = await this.#source.next();
       if (done === true) return false;
       this.#rest = value;

@@ -42,13 +42,12 @@ class ObjectReader extends Readable {
     this.#position = position;
     this.#remaining = remaining;
     this.#readFrom(body);
+    if (remaining > 0) return;
+    this.push(null);
+    body.resume();
   }
 
   override _read(): void {
-    if (this.#remaining === 0) {
-      this.push(null);
-      return;
-    }
     this.#resetTimer();
     this.#body?.resume();
   }
@@ -65,33 +64,25 @@ class ObjectReader extends Readable {
     body.on('data', (chunk: Buffer) => this.#onChunk(chunk));
     body.once('error', () => this.#onError(body));
     body.once('close', () => this.#onError(body));
-    if (this.#remaining === 0) body.resume();
   }
 
   #onChunk(chunk: Buffer): void {
+    clearTimeout(this.#timer);
     // Ignore bytes beyond the requested range.
-    const wanted = chunk.length > this.#remaining ? chunk.subarray(0, this.#remaining) : chunk;
+    const wanted = chunk.subarray(0, this.#remaining);
     this.#position += wanted.length;
     this.#remaining -= wanted.length;
     this.#attempts = 0;
     const canContinue = this.push(wanted);
-    if (this.#remaining === 0) {
-      clearTimeout(this.#timer);
-      this.push(null);
-    } else if (canContinue) {
-      this.#resetTimer();
-    } else {
-      clearTimeout(this.#timer);
-      this.#body?.pause();
-    }
+    if (this.#remaining === 0) this.push(null);
+    else if (canContinue) this.#resetTimer();
+    else this.#body?.pause();
   }
 
   #resetTimer(): void {
     clearTimeout(this.#timer);
-    const body = this.#body;
-    if (body === undefined) return;
     this.#timer = setTimeout(
-      () => body.destroy(new S3Error('GetObject', { code: 'TimeoutError', retryable: true })),
+      () => this.#body?.destroy(new S3Error('GetObject', { code: 'TimeoutError', retryable: true })),
       IDLE_TIMEOUT,
     );
   }
@@ -99,7 +90,6 @@ class ObjectReader extends Readable {
   /** Resumes the read if the response has ended too early. */
   #onError(body: Readable): void {
     if (this.#body !== body) return;
-    clearTimeout(this.#timer);
     this.#body = undefined;
     if (this.#remaining === 0 || this.destroyed) return;
     this.#retry().catch((failure: Error) => this.destroy(failure));
@@ -110,7 +100,7 @@ class ObjectReader extends Readable {
     if (this.#attempts > MAX_ATTEMPTS) {
       throw s3UnavailableError(new S3Error('GetObject', { code: 'response cut off too often', retryable: true }));
     }
-    await sleep(FIRST_PAUSE * (this.#attempts - 1), undefined, { ref: false });
+    await sleep(FIRST_PAUSE * (this.#attempts - 1));
     if (this.destroyed) return;
     const { body } = await this.#objects.get(this.#key, {
       first: this.#position,

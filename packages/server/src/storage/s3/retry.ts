@@ -151,7 +151,7 @@ class IdleTimer {
     this.aborted = promise;
     const abort = () => this.#controller.abort();
     const timedOut = Object.assign(new Error('There was no response in time.'), { name: 'TimeoutError' });
-    this.#controller.signal.addEventListener('abort', () => reject(timedOut), { once: true });
+    this.#controller.signal.addEventListener('abort', () => reject(timedOut));
     this.#idleTimeout = setTimeout(abort, idleTimeout);
     this.#timer = setTimeout(
       () => {

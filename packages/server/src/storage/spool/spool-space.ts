@@ -27,17 +27,17 @@ interface Waiting {
 export class SpoolQuota {
   readonly total: number;
   readonly #timeout: Millis;
-  readonly #evict: () => Promise<boolean>;
+  readonly #evict: () => Promise<unknown>;
   readonly #queue: Waiting[] = [];
   /** The space that each user has for bodies in progress. */
   readonly #reservedBy = new Map<UserId, number>();
   #totalInProgress = 0;
   #reserved = 0;
-  /** Admits waiting requests while there is space. */
+  /** Admits waiting requests while there is space. Called whenever one arrives or leaves, or space is released. */
   readonly #startAdmitting = coalesce(() => this.#admit());
 
-  /** @param evict Releases the space of a cached body, and returns whether there was one. */
-  constructor(total: number, { timeout, evict }: { timeout: Millis; evict: () => Promise<boolean> }) {
+  /** @param evict Releases the space of a cached body, if there is one. */
+  constructor(total: number, { timeout, evict }: { timeout: Millis; evict: () => Promise<unknown> }) {
     this.total = total;
     this.#timeout = timeout;
     this.#evict = evict;
@@ -72,7 +72,7 @@ export class SpoolQuota {
     };
     const onAbort = () => stopWaiting(signal?.reason);
     const timer = setTimeout(() => stopWaiting(spoolFullError()), this.#timeout);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort);
     void this.#startAdmitting();
     try {
       await promise;
@@ -101,11 +101,10 @@ export class SpoolQuota {
 
   async #admit(): Promise<void> {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      if (!this.#fits(next)) {
-        if (await this.#evict()) continue;
-        // Meanwhile, space might have been released, or the next request might have stopped waiting.
-        next = this.#next();
-        if (next === undefined || !this.#fits(next)) return;
+      if (this.#reserved + next.bytes > this.total) {
+        // If this releases space, or anything else does meanwhile, the admission starts again.
+        await this.#evict();
+        return;
       }
       this.#queue.splice(this.#queue.indexOf(next), 1);
       this.#reserved += next.bytes;
@@ -122,13 +121,12 @@ export class SpoolQuota {
     });
   }
 
-  #fits(waiting: Waiting | undefined): boolean {
-    return waiting !== undefined && this.#reserved + waiting.bytes <= this.total;
-  }
-
   #count(bytes: number, by: UserId | undefined): void {
     this.#totalInProgress += bytes;
-    if (by === undefined) return;
+    if (by !== undefined) this.#countFor(by, bytes);
+  }
+
+  #countFor(by: UserId, bytes: number): void {
     const reserved = (this.#reservedBy.get(by) ?? 0) + bytes;
     if (reserved === 0) this.#reservedBy.delete(by);
     else this.#reservedBy.set(by, reserved);

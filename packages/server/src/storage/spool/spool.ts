@@ -145,6 +145,7 @@ export class Spool {
     return spoolFullError(error.cause);
   }
 
+  /** Removes the oldest cached file that is not being read, and returns whether there was one. */
   async #evictOldest(): Promise<boolean> {
     const now = performance.now();
     for (const [key, { requestedAt }] of this.#cached) {

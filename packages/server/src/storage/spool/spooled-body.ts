@@ -93,7 +93,7 @@ export class SpooledFile {
 
   /** Idempotent. Releases the space even if the file cannot be removed; the next start removes it. */
   remove(): Promise<void> {
-    this.#removed ??= rm(this.path, { force: true })
+    this.#removed ??= rm(this.path)
       .catch(() => {})
       .finally(() => this.#reservation.release());
     return this.#removed;
