@@ -130,7 +130,8 @@ describe('on a terminal', { skip: noTerminal }, () => {
     await command.shows(/Server address/);
     command.type(`${server.url}\r`);
     await command.shows(/How do you want to log in\?/);
-    command.type('\r');
+    // Down, from the browser to the token.
+    command.type('\u001b[B\r');
     await command.shows(/Access token/);
     command.type(`${server.token}\r`);
     assert.equal((await command.ended).code, 0, command.output());
