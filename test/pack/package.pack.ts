@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -90,12 +90,29 @@ test('the package has the program and its documentation, and nothing else', () =
   }
   const strange = packed.filter(
     (path) =>
-      !/^(packages\/cli\/(bin|dist)|docs|deploy)\/|^(README|CHANGELOG)\.md$|^(LICENSE|(packages\/cli\/)?package\.json)$/.test(
+      !/^(packages\/cli\/(bin|dist)|docs|deploy)\/|^((README|CHANGELOG|CONTRIBUTING|SECURITY)|test\/clients\/README)\.md$|^(LICENSE|(packages\/cli\/)?package\.json)$/.test(
         path,
       ),
   );
   assert.deepEqual(strange, []);
+  // It copies the sources of a checkout.
+  assert.ok(!packed.includes('deploy/Dockerfile'));
   assert.ok(packedBytes < MAX_PACKED_BYTES, `the tarball has ${packedBytes} bytes`);
+});
+
+test('every relative link in the documentation of the package leads to a file of the package', () => {
+  const pages = packed.filter((path) => path.endsWith('.md'));
+  assert.ok(pages.length > 50, `${pages.length} pages`);
+  const dead = pages.flatMap((page) => {
+    const text = readFileSync(join(REPOSITORY, page), 'utf8').replaceAll(/^ *```.*\n[\s\S]*?^ *```$/gm, '');
+    return [...text.matchAll(/\]\(([^)\s#]+)(#[^)\s]*)?\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .map((link) => join(dirname(page), link).replace(/\/$/, ''))
+      .filter((target) => !packed.some((path) => path === target || path.startsWith(`${target}/`)))
+      .map((target) => `${page}: ${target}`);
+  });
+  assert.deepEqual(dead, []);
 });
 
 test('the package has the native module for Linux on x64 and arm64, with glibc and with musl', () => {

@@ -18,7 +18,7 @@ interface DuOptions {
 export function addDuCommand(program: Command): void {
   const command = program
     .command('du')
-    .argument('[remote-path...]', 'folders or files: paths from the root folder, globs, or IDs', ['/']);
+    .argument('[remote-path...]', 'folders or files: paths from the root folder, globs, or IDs (default: /)');
   command
     .description('show how much folders contain, in bytes; the trash and earlier versions do not count')
     // -h is --human-readable, as everywhere.

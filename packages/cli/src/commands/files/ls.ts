@@ -19,7 +19,7 @@ interface LsOptions {
 export function addLsCommand(program: Command): void {
   const command = program
     .command('ls')
-    .argument('[remote-path...]', 'folders or files: paths from the root folder, globs, or IDs', ['/']);
+    .argument('[remote-path...]', 'folders or files: paths from the root folder, globs, or IDs (default: /)');
   command
     .description('list folders and files on the server')
     // -h is --human-readable, as everywhere.
