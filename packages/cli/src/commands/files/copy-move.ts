@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { ApiError, type NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { withProgressLine } from '../../output/progress-line.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
 import { type Destination, findDestination } from '../../remote/destination.ts';
 import { forEachItem } from '../../remote/each-item.ts';
@@ -36,7 +37,7 @@ export function addCpCommand(program: Command): void {
         if (command.opts().recursive !== true) {
           throw new Failure(EXIT.usage, `${escapeControl(item.path)} is a folder. Use --recursive to copy it.`);
         }
-        return client.folders.copyFolder(item.id, body);
+        return withProgressLine(`Copying ${escapeControl(item.path)}`, () => client.folders.copyFolder(item.id, body));
       }),
     { mainField: 'id' },
   );

@@ -1,6 +1,7 @@
 import { ApiError, type NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { withProgressLine } from '../../output/progress-line.ts';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { forEachItem } from '../../remote/each-item.ts';
@@ -50,7 +51,8 @@ async function removeItem({ client, print }: RemoteCall, item: NamedItem, { recu
   if (type === 'file') await client.files.deleteFileById(id);
   else {
     const queryParams = { recursive: recursive === true };
-    await client.folders.deleteFolderById(id, { queryParams }).catch((error: unknown) => {
+    const remove = () => client.folders.deleteFolderById(id, { queryParams });
+    await withProgressLine(`Removing ${escapeControl(path)}`, remove).catch((error: unknown) => {
       // The server's message names its own parameter.
       if (error instanceof ApiError && error.code === 'folder_not_empty') throw notEmptyError(item, error);
       throw error;

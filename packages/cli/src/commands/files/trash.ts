@@ -2,6 +2,7 @@ import { ApiError } from '@partway/client/node/index';
 import { parseDuration } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
+import { withProgressLine } from '../../output/progress-line.ts';
 import { formatBytes } from '../../output/quantities.ts';
 import { type Column, printTable } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
@@ -133,7 +134,10 @@ async function emptyTrash({ client, args, json, field, print }: RemoteCall, opti
     const { type, id, name, size, trashedAt } = item;
     if (olderThan > 0 && !(Date.parse(trashedAt ?? '') < Date.now() - olderThan)) continue;
     if (!dryRun && type === 'file') await client.trashedFiles.deleteTrashedFileById(id);
-    else if (!dryRun) await client.trashedFolders.deleteTrashedFolderById(id);
+    else if (!dryRun) {
+      const remove = () => client.trashedFolders.deleteTrashedFolderById(id);
+      await withProgressLine(`Deleting ${escapeControl(name)}`, remove);
+    }
     count += 1;
     bytes += size;
     const text = `${dryRun ? 'Would delete' : 'Deleted'} ${type} ${escapeControl(name)} (${id}, ${formatBytes(size)}).`;
