@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { insertToken } from '../../packages/server/src/auth/tokens/store.ts';
+import { DatabaseError } from '../../packages/server/src/database/errors.ts';
 import { publishNewFile } from '../../packages/server/src/files/publish.ts';
 import { countParts, findSession, insertPart, setCommitted } from '../../packages/server/src/uploads/session-store.ts';
 import { newPart, randomBlobId } from '../uploads/session-samples.ts';
@@ -28,6 +30,24 @@ export function testTransactions(testRecords: Behaves): void {
       assert.equal((await findSession(u.db, id))?.state, 'open');
       assert.deepEqual(await countFilesAndVersions(u), { files: [], versions: 0 });
     });
+
+    testRecords(
+      'that use a taken key, or refer to a row that is gone, fail as conflicts and not as errors',
+      async (u) => {
+        const token = {
+          grantId: 'grant',
+          userId: u.owner.id,
+          clientId: undefined,
+          scopes: undefined,
+          restrictedTo: undefined,
+          expiresAt: NOW,
+        };
+        await insertToken(u.db, 'secret', token);
+        await assert.rejects(insertToken(u.db, 'secret', token), hasCode('conflict'));
+        // As for a request whose app is removed by a command next to the server.
+        await assert.rejects(insertToken(u.db, 'other', { ...token, clientId: 'removed' }), hasCode('busy'));
+      },
+    );
 
     testRecords('do not include what others write at the same time', async (u) => {
       const [inside, outside] = [await openSession(u), await openSession(u)];
@@ -86,4 +106,8 @@ async function countFilesAndVersions({ db }: DatabaseFixture): Promise<{ files: 
   const files = await db.selectFrom('items').select('name').where('kind', '=', 'file').execute();
   const versions = await db.selectFrom('versions').select('id').execute();
   return { files: files.map(({ name }) => name), versions: versions.length };
+}
+
+function hasCode(code: DatabaseError['code']): (error: unknown) => boolean {
+  return (error) => error instanceof DatabaseError && error.code === code;
 }

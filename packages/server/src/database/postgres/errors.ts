@@ -1,5 +1,5 @@
 import { DatabaseError as PgError } from 'pg';
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, referenceViolationError, uniqueViolationError } from '../errors.ts';
 import { invalidTextError } from '../values.ts';
 
 /**
@@ -11,7 +11,6 @@ const TEMPORARY = /^(?:08...|53[23]00|57P..|55P03|57014|25P03|25006|40...)$/;
 /** The temporary errors after which the connection is lost or no longer usable. */
 const CONNECTION_LOST = /^(?:08...|57P..|25P03|25006)$/;
 const DISK_FULL = '53100';
-/** Callers check keys and references first, so these violations come from concurrent transactions. */
 const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
 /** Text that the database cannot store: the NUL character. */
@@ -31,23 +30,9 @@ export function postgresError(error: unknown): unknown {
       { cause: error },
     );
   }
-  if (code === UNIQUE_VIOLATION) {
-    return new DatabaseError(
-      'conflict',
-      'Another request has just used the same name. Read the folder again, then retry.',
-      {
-        cause: error,
-      },
-    );
-  }
-  if (code === FOREIGN_KEY_VIOLATION) {
-    return new DatabaseError('busy', 'Another request has just changed a related item. Try again.', {
-      cause: error,
-    });
-  }
-  if (INVALID_TEXT.test(code)) {
-    return invalidTextError(error);
-  }
+  if (code === UNIQUE_VIOLATION) return uniqueViolationError(error);
+  if (code === FOREIGN_KEY_VIOLATION) return referenceViolationError(error);
+  if (INVALID_TEXT.test(code)) return invalidTextError(error);
   return error;
 }
 

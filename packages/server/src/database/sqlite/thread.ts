@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { WorkerClient, workerUrl } from '../../util/worker-client.ts';
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, referenceViolationError, uniqueViolationError } from '../errors.ts';
 import type {
   SqliteFailure,
   SqliteOutcome,
@@ -13,6 +13,10 @@ import type {
 /** SQLite's primary result codes, the lowest byte of an error number. */
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
+// Extended result codes: foreign key, unique key, primary key.
+const SQLITE_CONSTRAINT_FOREIGNKEY = 787;
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
+const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 
 /** The maximum heap of a thread, besides SQLite's own memory. A result has at most 64 MiB. */
 const MAX_HEAP_MIB = 256;
@@ -121,6 +125,11 @@ function sqliteError(failure: SqliteFailure): Error {
       cause: failure,
       retryAfterSeconds: 1,
     });
+  }
+  const { errcode } = failure;
+  if (errcode === SQLITE_CONSTRAINT_FOREIGNKEY) return referenceViolationError(failure);
+  if (errcode === SQLITE_CONSTRAINT_UNIQUE || errcode === SQLITE_CONSTRAINT_PRIMARYKEY) {
+    return uniqueViolationError(failure);
   }
   return Object.assign(new Error(`SQLite: ${failure.message}`), { errcode: failure.errcode });
 }
