@@ -58,7 +58,8 @@ function describeArgument(argument: Argument | undefined): Value | undefined {
 /** Derives the kind from the name: a path, file or folder is local unless the name contains "remote". */
 function describeValue(choices: readonly string[] | undefined, text: string): Value {
   if (choices !== undefined) return { kind: 'words', words: choices };
-  const dynamic = DYNAMIC_KINDS.find((kind) => new RegExp(`\\b${kind}\\b`).test(text));
+  const nameWords = text.split(/\W+/);
+  const dynamic = DYNAMIC_KINDS.find((kind) => nameWords.includes(kind));
   if (dynamic !== undefined) return { kind: dynamic };
   return { kind: /\b(path|file|folder)\b/.test(text) ? 'path' : 'any' };
 }
