@@ -240,7 +240,7 @@ test('npx runs the tarball in an empty folder', async () => {
     ['--yes', '--prefer-offline', `--package=${tarball}`, 'partway', 'ls', '--help'],
     folder,
   );
-  assert.match(stdout, /list a folder on the server/);
+  assert.match(stdout, /list folders and files on the server/);
 });
 
 /** What `partway doctor` says about the native module. */
