@@ -1,7 +1,7 @@
 import { nameKey } from '@partway/protocol/names';
 import type { Caller, CallOptions } from './call.ts';
 import { ApiError, UnexpectedResponse } from './errors.ts';
-import { itemPageShape } from './response-shape.ts';
+import { itemPageShape, matchesShape } from './response-shape.ts';
 
 /** The item that has a name in a folder. */
 export interface NamedItem {
@@ -51,8 +51,8 @@ async function findByPreflight(
 }
 
 function isNamedItem(value: unknown): value is NamedItem {
-  const { type, id, name } = (value ?? {}) as Partial<NamedItem>;
-  return (type === 'file' || type === 'folder') && typeof id === 'string' && typeof name === 'string';
+  const { type } = (value ?? {}) as Partial<NamedItem>;
+  return (type === 'file' || type === 'folder') && matchesShape(value, { id: 'id', name: 'string' });
 }
 
 async function findByListing(

@@ -1,9 +1,10 @@
 /**
  * The fields of a response that the client uses and therefore requires; other fields are ignored. `[shape]` is an array,
- * `nothing` is an empty body, and a field whose name ends in `?` can be missing or null.
+ * `nothing` is an empty body, `id` is an ID, and a field whose name ends in `?` can be missing or null.
  */
 export type Shape =
   | 'nothing'
+  | 'id'
   | 'string'
   | 'number'
   | 'boolean'
@@ -13,10 +14,14 @@ export type Shape =
 /** A fixed string, such as the `type` of an object. */
 type Literal = `=${string}`;
 
+/** IDs become parts of URLs, paths and output, so nothing else is accepted. Those of Box are digits, hex or UUIDs. */
+const ID = /^[\w-]{1,128}$/;
+
 export function matchesShape(value: unknown, shape: Shape): boolean {
   if (typeof shape === 'string') {
     if (shape.startsWith('=')) return value === shape.slice(1);
     if (shape === 'nothing') return value === undefined;
+    if (shape === 'id') return typeof value === 'string' && ID.test(value);
     return typeof value === shape && (shape !== 'number' || Number.isFinite(value));
   }
   if (Array.isArray(shape))
@@ -30,10 +35,10 @@ export function matchesShape(value: unknown, shape: Shape): boolean {
   });
 }
 
-const VERSION: Shape = { id: 'string' };
-const FOLDER: Shape = { type: '=folder', id: 'string', name: 'string' };
-const FILE: Shape = { type: '=file', id: 'string', name: 'string', size: 'number', sha1: 'string' };
-export const FILE_VERSION: Shape = { id: 'string', sha1: 'string', size: 'number', name: 'string' };
+const VERSION: Shape = { id: 'id' };
+const FOLDER: Shape = { type: '=folder', id: 'id', name: 'string' };
+const FILE: Shape = { type: '=file', id: 'id', name: 'string', size: 'number', sha1: 'string' };
+export const FILE_VERSION: Shape = { id: 'id', sha1: 'string', size: 'number', name: 'string' };
 export const UPLOADED_FILES: Shape = { entries: [FILE] };
 
 /** Fields that a response contains if they were requested. */
@@ -46,7 +51,7 @@ export function itemShape(type: 'file' | 'folder', fields: readonly string[] | u
   if (fields === undefined) return standard;
   return {
     type: `=${type}`,
-    id: 'string',
+    id: 'id',
     ...pickFields(type === 'file' ? FILE_FIELDS : { name: 'string', size: 'number' }, fields),
   };
 }
@@ -59,7 +64,7 @@ export function uploadedShape(fields: readonly string[] | undefined): Shape {
 /** The shape of a page of items. It requires only what files, folders and web links have in common. */
 export function itemPageShape(fields: readonly string[] | undefined): Shape {
   const common = fields === undefined || fields.includes('name') ? { name: 'string' as const } : {};
-  return { entries: [{ type: 'string', id: 'string', ...common }], 'next_marker?': 'string' };
+  return { entries: [{ type: 'string', id: 'id', ...common }], 'next_marker?': 'string' };
 }
 
 function pickFields(known: Record<string, Shape>, fields: readonly string[]): Record<string, Shape> {

@@ -19,7 +19,7 @@ import { deleteIdempotently, isDeleted } from './delete.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
 const SESSION: Shape = {
-  id: 'string',
+  id: 'id',
   part_size: 'number',
   total_parts: 'number',
   session_expires_at: 'string',
@@ -31,7 +31,7 @@ const SESSION: Shape = {
     status: 'string',
   },
 };
-const SESSIONS: Shape = { entries: [{ id: 'string', file_size: 'number' }], 'next_marker?': 'string' };
+const SESSIONS: Shape = { entries: [{ id: 'id', file_size: 'number' }], 'next_marker?': 'string' };
 const PART: Shape = { part_id: 'string', offset: 'number', size: 'number', 'sha1?': 'string' };
 const PARTS: Shape = { entries: [PART], total_count: 'number' };
 const PLAN: Shape = { hits: [{ offset: 'number', size: 'number', part_id: 'string' }], misses: [{ offset: 'number' }] };

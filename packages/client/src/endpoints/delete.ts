@@ -19,7 +19,7 @@ export function deleteIdempotently(checkDeleted?: () => Promise<boolean>): Expec
 export async function isDeleted(caller: Caller, url: string, { signal, headers }: CallOptions): Promise<boolean> {
   const call: Call = { method: 'GET', url, query: { fields: ['item_status'] }, signal, headers };
   try {
-    const { item_status: status } = await caller.json<{ item_status?: string }>(call, { shape: { id: 'string' } });
+    const { item_status: status } = await caller.json<{ item_status?: string }>(call, { shape: { id: 'id' } });
     return status === 'trashed' || status === 'deleted';
   } catch (error) {
     if (error instanceof ApiError && isNotFound(error)) return true;

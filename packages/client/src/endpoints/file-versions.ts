@@ -5,7 +5,7 @@ import { FILE_VERSION } from '../response-shape.ts';
 import { deleteIdempotently } from './delete.ts';
 import type { Endpoint, QueryOptions } from './endpoint.ts';
 
-const VERSION = { id: 'string' } as const;
+const VERSION = { id: 'id' } as const;
 
 export type FileVersions = ReturnType<typeof fileVersions>;
 
@@ -21,7 +21,7 @@ export function fileVersions({ caller, api }: Endpoint) {
     ): Promise<FileVersionList> {
       return caller.json(
         { ...options, method: 'GET', url: versionsUrl(fileId), query },
-        { shape: { entries: [{ id: 'string' }] } },
+        { shape: { entries: [{ id: 'id' }] } },
       );
     },
 

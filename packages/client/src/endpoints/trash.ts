@@ -41,7 +41,7 @@ export function trashedItems({ caller, api }: Endpoint) {
 
 function createTrashCalls<Item>({ caller, api }: Endpoint, kind: 'files' | 'folders') {
   const itemUrl = (id: string) => `${api}/${kind}/${encodeURIComponent(id)}`;
-  const shape = { type: kind === 'files' ? '=file' : '=folder', id: 'string', name: 'string' } as const;
+  const shape = { type: kind === 'files' ? '=file' : '=folder', id: 'id', name: 'string' } as const;
   return {
     /** @throws ApiError 404 if it is not in the trash. */
     get(id: string, options: CallOptions = {}): Promise<Item> {

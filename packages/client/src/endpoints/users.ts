@@ -1,7 +1,7 @@
 import type { UserObject, UserWithAllFields } from '@partway/protocol/schemas/users';
 import type { Endpoint, FieldsQuery, QueryOptions, WithFields } from './endpoint.ts';
 
-const ME = { type: '=user', id: 'string' } as const;
+const ME = { type: '=user', id: 'id' } as const;
 
 export type Users = ReturnType<typeof users>;
 
