@@ -41,7 +41,8 @@ ${cases.join('\n')}
 # Completes with what the server or the profiles have.
 _partway_lookup() {
   mapfile -t COMPREPLY < <("\${COMP_WORDS[0]}" __complete -- "$1" "\${2//\\\\/}" "\${COMP_WORDS[@]}" 2>/dev/null)
-  [[ $1 == remote ]] && compopt -o filenames 2>/dev/null
+  # Readline then quotes what has a meaning for the shell.
+  compopt -o filenames 2>/dev/null
   # After a folder, the path continues.
   [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
 }

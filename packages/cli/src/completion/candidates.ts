@@ -8,6 +8,8 @@ import { getItem } from '../remote/find-item.ts';
 import { listItems } from '../remote/list-items.ts';
 import type { DynamicKind } from './describe.ts';
 
+/** A token that expires sooner could be refused, and then renewed. */
+const MARGIN_MILLIS = 60_000;
 /** More would not fit on a screen. */
 const MAX_CANDIDATES = 1000;
 
@@ -27,10 +29,14 @@ export async function listCandidates({ kind, current, words }: CompletionRequest
     return Object.keys(profiles).filter((name) => name.startsWith(current));
   }
   const choice = { profile: valueAfter(words, '--profile'), server: valueAfter(words, '--server') };
-  using client = connect(await chooseServer(withEnvironment(choice)));
+  const chosen = await chooseServer(withEnvironment(choice));
+  // Renewing a login must not be interrupted, but the shell waits only for a moment. The next command renews it.
+  if (chosen.credentials.kind === 'browser' && chosen.credentials.expiresAt < Date.now() + MARGIN_MILLIS) return [];
+  using client = connect(chosen);
   if (kind === 'remote') return listPaths(client, current);
   const sessions = await listSessions(client);
-  return sessions.map(({ id }) => id).filter((id) => id.startsWith(current.toUpperCase()));
+  // Shells insert it as it is, so it must not contain what they would run.
+  return sessions.map(({ id }) => id).filter((id) => /^\w+$/.test(id) && id.startsWith(current.toUpperCase()));
 }
 
 function valueAfter(words: readonly string[], option: string): string | undefined {
