@@ -198,6 +198,16 @@ test('after a logout, the tokens of the login no longer work', async () => {
   assert.equal((await run(['ls'], { env: { ...newHome('other'), ...token } })).code, 4);
 });
 
+test('a new login ends the one that it replaces', async () => {
+  await logIn('again');
+  const { accessToken: first } = await readCredentials('again');
+  await logIn('again');
+  const { accessToken: second } = await readCredentials('again');
+  const listWith = async (token: string) =>
+    (await run(['ls'], { env: { ...newHome('other'), PARTWAY_TOKEN: token, PARTWAY_SERVER: place.server.url } })).code;
+  assert.deepEqual([await listWith(first), await listWith(second)], [4, 0]);
+});
+
 test('a login that the operator has revoked has to be repeated', async () => {
   const env = await logIn('revoked');
   // A new password revokes all tokens of its user.

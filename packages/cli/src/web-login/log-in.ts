@@ -43,6 +43,9 @@ export async function logInWithBrowser(server: string, { timeout = TIMEOUT_MILLI
   }
 }
 
+/** There is no such call, or the server does not know the app of this command. */
+const MEANS_UNSUPPORTED = new Set([400, 401, 404, 405]);
+
 /**
  * Fails before the user opens a page if the server cannot be reached or does not know this command. Revoking a token that
  * does not exist has no effect (RFC 7009).
@@ -51,7 +54,7 @@ async function checkServer({ addresses, authorization }: NodeClient): Promise<vo
   try {
     await authorization.revokeAccessToken({ token: 'none', client_id: COMMAND_LINE_ID });
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status >= 500) throw error;
+    if (!(error instanceof ApiError) || !MEANS_UNSUPPORTED.has(error.status)) throw error;
     const advice = 'Check the address, update the server, or log in with a token.';
     throw new Failure(EXIT.unreachable, `${addresses.api} does not support logins in a browser. ${advice}`);
   }

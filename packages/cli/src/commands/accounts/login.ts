@@ -41,12 +41,15 @@ export function addLoginCommand(program: Command): void {
   command.action(async () => {
     const login = parseLogin(command);
     const { server, credentials } = (await login.readComplete()) ?? (await ask(login.partial));
-    const user = await getUser({ server, credentials });
+    const user = await getUser({ server, credentials }).catch(async (error: unknown) => {
+      // Nobody will have its tokens.
+      await endLogin({ server, credentials });
+      throw error;
+    });
     const name = command.opts<{ name?: string }>().name ?? new URL(server).host;
     if (name === '') throw new Failure(EXIT.usage, 'A profile needs a name.');
-    await updateProfiles(({ profiles }, write) =>
-      write({ current: name, profiles: { ...profiles, [name]: { server, credentials } } }),
-    );
+    const replaced = await saveProfile(name, { server, credentials });
+    if (replaced !== undefined) await endLogin(replaced);
     if (command.opts().json === true) printJson({ profile: name, server, user });
     else {
       console.log(`Logged in to ${server} as ${escapeControl(`${user.name} <${user.login}>`)}.
@@ -79,6 +82,15 @@ export function addLogoutCommand(program: Command): void {
   });
 }
 
+/** Saves a profile as the default. Returns the one that it replaces. */
+function saveProfile(name: string, profile: Profile): Promise<Profile | undefined> {
+  return updateProfiles(async ({ profiles }, write) => {
+    const replaced = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+    await write({ current: name, profiles: { ...profiles, [name]: profile } });
+    return replaced;
+  });
+}
+
 function deleteProfile(name: string): Promise<Profile> {
   return updateProfiles(async (saved, write) => {
     const deleted = getProfile(saved, name);
@@ -89,7 +101,7 @@ function deleteProfile(name: string): Promise<Profile> {
   });
 }
 
-/** Ends a browser login, whose refresh token nobody has any more. An unreachable server does not prevent the logout. */
+/** Ends a browser login, whose refresh token nobody has any more. An unreachable server is not an error. */
 async function endLogin({ server, credentials }: Profile): Promise<void> {
   if (credentials.kind !== 'browser') return;
   const { endBrowserLogin } = await import('../../profiles/browser-token.ts');

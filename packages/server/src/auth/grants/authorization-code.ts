@@ -72,8 +72,8 @@ interface ChallengeRequest {
 
 /**
  * Returns what is wrong with the PKCE parameters, as a message for the app's developer, or undefined if they are valid
- * or absent. A public client must have them. The method `plain`, also the default (RFC 7636, section 4.3), is rejected: anyone who can read the URL
- * could use the code.
+ * or absent. A public client must have them. The method `plain`, also the default (RFC 7636, section 4.3), is rejected:
+ * anyone who can read the URL could use the code.
  */
 export function findChallengeFault(
   { challenge, method }: ChallengeRequest,
