@@ -100,11 +100,33 @@ describe('globs', () => {
     const at = (...names: string[]) => names.map((name) => `${home.path}/${name}`);
     assert.deepEqual(await lines('ls', `${home.path}/*.jpg`), at('One.JPG'));
     assert.deepEqual(await lines('ls', `${home.path}/**/*.jpg`), at('One.JPG', 'inner/deep/three.jpg'));
-    assert.deepEqual(await lines('ls', `${home.path}/**`), at('One.JPG', 'two.txt', 'inner/deep/three.jpg'));
+    assert.deepEqual(await lines('ls', `${home.path}/**`), at('inner/deep/three.jpg', 'One.JPG', 'two.txt'));
     assert.deepEqual(await lines('ls', `${home.path}/{one,two}.*`), at('One.JPG', 'two.txt'));
     assert.deepEqual(await lines('ls', `${home.path}/[a-n]*/[!x]*/*`), at('inner/deep/three.jpg'));
     assert.deepEqual(await lines('ls', `${home.path}/t?o.txt`), at('two.txt'));
     assert.deepEqual(await lines('ls', `${home.path}/.h*`), at('.hidden.jpg'));
+  });
+
+  test('an item that several parts of a pattern match is found once, also with ** twice', async () => {
+    const inner = await createFolder('inner');
+    await upload('a.txt', 'a', inner);
+    for (const pattern of ['**/**/a.txt', '**/inner/**/a.txt', '**/**', '{inner,i*}/a.txt']) {
+      assert.deepEqual(await lines('ls', `${home.path}/${pattern}`), [`${home.path}/inner/a.txt`], pattern);
+    }
+  });
+
+  test('cp, mv and rm take the contents of a folder along, and do not touch them a second time', async () => {
+    const inner = await createFolder('inner');
+    await upload('a.txt', 'a', await createFolder('deep', inner));
+    const target = await createFolder(`target-${count}`, '0');
+    await lines('cp', '-r', `${home.path}/**/*`, `/target-${count}`);
+    assert.deepEqual(await tree(`/target-${count}`), ['inner/', 'inner/deep/', 'inner/deep/a.txt']);
+    await client.folders.deleteFolderById(target, { queryParams: { recursive: true } });
+    await createFolder(`moved-${count}`, '0');
+    await lines('mv', `${home.path}/**/*`, `/moved-${count}`);
+    assert.deepEqual(await tree(`/moved-${count}`), ['inner/', 'inner/deep/', 'inner/deep/a.txt']);
+    await lines('rm', '-r', `/moved-${count}/**/*`);
+    assert.deepEqual(await tree(`/moved-${count}`), []);
   });
 
   test('a name with the characters of a glob is found as it is', async () => {
@@ -335,6 +357,19 @@ describe('trash', () => {
     assert.deepEqual([left.includes(inner), left.includes(file)], [true, false]);
     await lines('trash', 'empty');
     assert.deepEqual(await lines('trash', 'list'), []);
+  });
+
+  test('nothing is deleted or restored if one of the names does not exist, and a name given twice counts once', async () => {
+    const name = `kept-${count}.txt`;
+    const file = await upload(name);
+    await lines('rm', `${home.path}/${name}`);
+    for (const command of ['empty', 'restore']) {
+      const { code, stderr } = await place.run(['trash', command, name, 'missing.txt']);
+      assert.equal(code, 5);
+      assert.equal(stderr, 'There is no missing.txt in the trash. List it with: partway trash list\n');
+    }
+    assert.ok((await lines('trash', 'list', '--value')).includes(file));
+    assert.match((await lines('trash', 'empty', name, file)).at(-1) ?? '', /^Deleted 1 item,/);
   });
 
   test('a name that two items have needs an ID, and a name that is taken needs --name', async () => {

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../exit-codes.ts';
+import { isTerminal } from './terminal.ts';
+import { escapeControl } from './text.ts';
 
 /** Adds `--value`, which prints one field of each result and nothing else: `TOKEN=$(partway token create --value)`. */
 export function addValueOption(command: Command, defaultField: string): Command {
@@ -21,5 +23,6 @@ export function renderValue(result: unknown, field: string): string {
     throw new Failure(EXIT.usage, `There is no field ${field}. The fields of this result are: ${names}.`);
   }
   const value = fields[field];
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  return isTerminal(process.stdout) ? escapeControl(text) : text;
 }

@@ -2,11 +2,15 @@ import type { NodeClient } from '@partway/client/node/index';
 import { explain } from '../errors/explain.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { Interrupted } from '../process.ts';
-import { expandPath, type NamedItem } from './globs.ts';
+import { expandPath, type NamedItem, withoutNested } from './globs.ts';
 
 interface Options {
   /** Whether items that do not exist are not an error. */
   ignoreMissing?: boolean;
+  /** Ends the lookup of paths. */
+  signal?: AbortSignal;
+  /** Whether items in folders of the list are left out, because `work` takes them along. */
+  takesContents?: boolean;
   /** Returns advice that is added to the error for a path. */
   advise?: (path: string) => string | undefined;
 }
@@ -24,7 +28,9 @@ export async function forEachItem(
   const codes = new ExitCodes(options);
   for (const path of paths) {
     await codes.collect(path, async () => {
-      for (const item of await expandPath(client, path)) await codes.collect(path, () => work(item));
+      const items = await expandPath(client, path, { signal: options.signal });
+      const targets = options.takesContents ? withoutNested(items) : items;
+      for (const item of targets) await codes.collect(path, () => work(item));
     });
   }
   if (codes.combined !== EXIT.success) process.exitCode = codes.combined;
@@ -43,6 +49,7 @@ class ExitCodes {
     try {
       await task();
     } catch (error) {
+      this.#options.signal?.throwIfAborted();
       if (error instanceof Interrupted) throw error;
       const { message, exitCode } = explain(error);
       const isMissing = exitCode === EXIT.notFound;

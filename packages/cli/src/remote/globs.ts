@@ -6,6 +6,7 @@ import { escapeControl } from '../output/text.ts';
 import { getItem, type Item, ROOT } from './find-item.ts';
 import { listItems } from './list-items.ts';
 import { isId, joinPath, splitPath } from './paths.ts';
+import { walkFolder } from './walk-folder.ts';
 
 /** An item that a remote path on the command line refers to. */
 export interface NamedItem extends Item {
@@ -31,13 +32,23 @@ export function hasGlob(path: string): boolean {
  * @throws Failure if there is none.
  */
 export async function expandPath(client: NodeClient, path: string, options: CallOptions = {}): Promise<NamedItem[]> {
-  const names = splitPath(path);
-  if (!hasGlob(path)) {
-    return [{ ...(await getItem(client, path, undefined, undefined, options)), path }];
-  }
+  if (!hasGlob(path)) return [{ ...(await getItem(client, path, undefined, undefined, options)), path }];
+  // Several ** in a row match what one does.
+  const names = splitPath(path).filter((name, index, all) => name !== '**' || all[index - 1] !== '**');
   const found = await matchBelow({ client, options }, { ...ROOT, path: '/' }, names);
-  if (found.length > 0) return found;
+  // Different names of the pattern can lead to the same item.
+  const items = new Map(found.map((item) => [`${item.type} ${item.id}`, item]));
+  if (items.size > 0) return [...items.values()];
   throw new Failure(EXIT.notFound, `Nothing on the server matches ${escapeControl(joinPath(names))}.`);
+}
+
+/**
+ * Leaves out items that are in a folder of the list. A command that copies, moves or removes a folder takes them with it, and
+ * must not touch them a second time.
+ */
+export function withoutNested(items: readonly NamedItem[]): NamedItem[] {
+  const folders = items.filter(({ type }) => type === 'folder').map(({ path }) => `${nameKey(path)}/`);
+  return items.filter(({ path }) => !folders.some((folder) => nameKey(path).startsWith(folder)));
 }
 
 interface Lookup {
@@ -49,28 +60,37 @@ async function matchBelow(lookup: Lookup, folder: NamedItem, names: readonly str
   const [name, ...rest] = names;
   if (name === undefined) return [folder];
   if (folder.type !== 'folder') return [];
-  if (name === '**' && rest.length === 0) {
-    const below = await matchBelow(lookup, folder, ['**', '*']);
-    return below.filter(({ type }) => type === 'file');
-  }
+  if (name === '**') return matchAnyDepth(lookup, folder, rest);
   const found: NamedItem[] = [];
-  for (const item of await matchName(lookup, folder, name)) {
-    // A folder that `**` matches can contain more folders, or can be followed by the rest of the pattern.
-    if (name === '**') found.push(...(await matchBelow(lookup, item, item.id === folder.id ? rest : names)));
-    else found.push(...(await matchBelow(lookup, item, rest)));
+  for (const item of await matchName(lookup, folder, name)) found.push(...(await matchBelow(lookup, item, rest)));
+  return found;
+}
+
+/** Matches the rest of a pattern in a folder and in all folders below it; without a rest, all files. */
+async function matchAnyDepth(lookup: Lookup, folder: NamedItem, rest: readonly string[]): Promise<NamedItem[]> {
+  const { client, options } = lookup;
+  const prefix = joinPath([...splitPath(folder.path), '']);
+  const isVisible = ({ name }: Item) => !name.startsWith('.');
+  const found: NamedItem[] = rest.length === 0 ? [] : await matchBelow(lookup, folder, rest);
+  for await (const { item, path } of walkFolder(client, folder.id, { ...options, prefix, enters: isVisible })) {
+    if (!isVisible(item)) continue;
+    const named: NamedItem = { type: item.type, id: item.id, name: item.name, path };
+    if (rest.length === 0 && item.type === 'file') found.push(named);
+    if (rest.length > 0 && item.type === 'folder') found.push(...(await matchBelow(lookup, named, rest)));
   }
   return found;
 }
 
 async function matchName({ client, options }: Lookup, folder: NamedItem, name: string): Promise<NamedItem[]> {
-  const withPath = (item: Item): NamedItem => ({ ...item, path: joinPath([...splitPath(folder.path), item.name]) });
-  const literal = name === '**' ? undefined : await client.folders.findItemByName(folder.id, name, options);
+  const withPath = ({ type, id, name: found }: Item): NamedItem => {
+    return { type, id, name: found, path: joinPath([...splitPath(folder.path), found]) };
+  };
+  const literal = await client.folders.findItemByName(folder.id, name, options);
   if (literal !== undefined) return [withPath(literal)];
   if (!isGlob(name)) return [];
-  const found: NamedItem[] = name === '**' ? [folder] : [];
+  const found: NamedItem[] = [];
   for await (const item of listItems(client, folder.id, options)) {
-    const isMatch = name === '**' ? item.type === 'folder' && !item.name.startsWith('.') : matchesName(item.name, name);
-    if (isMatch) found.push(withPath(item));
+    if (matchesName(item.name, name)) found.push(withPath(item));
   }
   return found;
 }

@@ -32,22 +32,27 @@ export async function* listTrash(client: NodeClient): AsyncGenerator<TrashedItem
 }
 
 /**
- * Returns the item in the trash with an ID or a name.
- * @throws Failure if there is none, or several have the name.
+ * Returns the items in the trash with these IDs or names, without duplicates.
+ * @throws Failure if there is none for one of them, or several have the name.
  */
-export async function getTrashedItem(client: NodeClient, text: string): Promise<TrashedItem> {
-  const key = nameKey(text);
-  const found: TrashedItem[] = [];
+export async function getTrashedItems(client: NodeClient, texts: readonly string[]): Promise<TrashedItem[]> {
+  const matches = new Map<string, TrashedItem[]>(texts.map((text) => [text, []]));
   for await (const item of listTrash(client)) {
-    if (isId(text) ? item.id === text : nameKey(item.name) === key) found.push(item);
+    for (const [text, found] of matches) {
+      if (isId(text) ? item.id === text : nameKey(item.name) === nameKey(text)) found.push(item);
+    }
   }
+  return [...new Set([...matches].map(([text, found]) => getOnly(text, found)))];
+}
+
+function getOnly(text: string, found: readonly TrashedItem[]): TrashedItem {
   const [item, ...others] = found;
   if (item === undefined) {
     const what = isId(text) ? `item with the ID ${text}` : escapeControl(text);
     throw new Failure(EXIT.notFound, `There is no ${what} in the trash. List it with: partway trash list`);
   }
   if (others.length === 0) return item;
-  const ids = found.map(({ type, id }) => `${type} ${id}`).join(', ');
+  const ids = found.map(({ type, id }) => escapeControl(`${type} ${id}`)).join(', ');
   const message = `${found.length} items in the trash have the name ${escapeControl(text)}. Choose one by its ID: ${ids}.`;
   throw new Failure(EXIT.conflict, message);
 }

@@ -96,7 +96,7 @@ async function relocateAll(call: RemoteCall, relocate: Relocate): Promise<void> 
       const { type, id, name } = relocated;
       call.print({ type, id, name, path, from: item.path }, `${escapeControl(item.path)} → ${escapeControl(path)}`);
     },
-    { advise: missing },
+    { advise: missing, takesContents: true },
   );
 }
 

@@ -1,10 +1,10 @@
-import type { NodeClient } from '@partway/client/node/index';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { forEachItem } from '../../remote/each-item.ts';
-import { getListedItem, type ListedItem, listItems } from '../../remote/list-items.ts';
+import { getListedItem, type ListedItem } from '../../remote/list-items.ts';
 import { joinPath, splitPath } from '../../remote/paths.ts';
+import { walkFolder } from '../../remote/walk-folder.ts';
 import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
@@ -34,32 +34,23 @@ export function addDuCommand(program: Command): void {
 }
 
 async function measureAll(call: RemoteCall, options: DuOptions): Promise<void> {
+  const isScaled = options.humanReadable === true;
   const maxDepth = options.summarize === true ? 0 : (options.maxDepth ?? Number.POSITIVE_INFINITY);
   await forEachItem(call, call.args.length === 0 ? ['/'] : call.args, async (item) => {
-    const listed = await getListedItem(call.client, item);
-    for await (const { path, ...entry } of walkFolders(call.client, { ...listed, path: item.path }, maxDepth)) {
-      const size = options.humanReadable === true ? formatBytes(entry.size) : String(entry.size);
-      call.print(
-        { type: entry.type, id: entry.id, path, size: entry.size },
-        `${size.padStart(options.humanReadable === true ? 9 : 15)}  ${escapeControl(path)}`,
-      );
+    const show = ({ type, id, size }: ListedItem, path: string) => {
+      const text = isScaled ? formatBytes(size).padStart(9) : String(size).padStart(15);
+      call.print({ type, id, path, size }, `${text}  ${escapeControl(path)}`);
+    };
+    const prefix = joinPath([...splitPath(item.path), '']);
+    const walk = { prefix, enters: (_: ListedItem, depth: number) => depth + 1 < maxDepth, foldersLast: true };
+    if (item.type === 'folder' && maxDepth > 0) {
+      // The server knows the size of each folder.
+      for await (const found of walkFolder(call.client, item.id, walk)) {
+        if (found.item.type === 'folder') show(found.item, found.path);
+      }
     }
+    show(await getListedItem(call.client, item), item.path);
   });
-}
-
-interface MeasuredItem extends ListedItem {
-  path: string;
-}
-
-/** Yields the folders below an item, then the item itself, as `du` does. The server knows the size of each folder. */
-async function* walkFolders(client: NodeClient, item: MeasuredItem, levels: number): AsyncGenerator<MeasuredItem> {
-  if (item.type === 'folder' && levels > 0) {
-    for await (const child of listItems(client, item.id)) {
-      if (child.type !== 'folder') continue;
-      yield* walkFolders(client, { ...child, path: joinPath([...splitPath(item.path), child.name]) }, levels - 1);
-    }
-  }
-  yield item;
 }
 
 function parseDepth(text: string): number {

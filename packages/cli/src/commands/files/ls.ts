@@ -1,11 +1,11 @@
-import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { forEachItem } from '../../remote/each-item.ts';
 import { hasGlob } from '../../remote/globs.ts';
-import { getListedItem, type ListedItem, listItems } from '../../remote/list-items.ts';
+import { getListedItem, type ListedItem } from '../../remote/list-items.ts';
 import { joinPath, splitPath } from '../../remote/paths.ts';
+import { walkFolder } from '../../remote/walk-folder.ts';
 import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
@@ -42,29 +42,11 @@ async function listAll(call: RemoteCall, options: LsOptions): Promise<void> {
     if (item.type === 'file') return printItem(call, await getListedItem(call.client, item), item.path, options);
     // With several folders, the names alone would not say where the items are.
     const prefix = isMultiple ? joinPath([...splitPath(item.path), '']) : '';
-    for await (const found of walk(call.client, item.id, { ...options, prefix })) {
+    const enters = () => options.recursive === true;
+    for await (const found of walkFolder(call.client, item.id, { prefix, enters })) {
       printItem(call, found.item, found.path, options);
     }
   });
-}
-
-interface Walk extends LsOptions {
-  /** The path of the folder, with a slash at the end, or ''. */
-  prefix: string;
-}
-
-async function* walk(
-  client: NodeClient,
-  folderId: string,
-  { prefix, ...options }: Walk,
-): AsyncGenerator<{ item: ListedItem; path: string }> {
-  for await (const item of listItems(client, folderId)) {
-    const path = `${prefix}${item.name}`;
-    yield { item, path };
-    if (options.recursive === true && item.type === 'folder') {
-      yield* walk(client, item.id, { ...options, prefix: `${path}/` });
-    }
-  }
 }
 
 function printItem({ print }: RemoteCall, item: ListedItem, path: string, options: LsOptions): void {
@@ -74,7 +56,7 @@ function printItem({ print }: RemoteCall, item: ListedItem, path: string, option
 function renderLong(item: ListedItem, path: string, { humanReadable }: LsOptions): string {
   const size = humanReadable === true ? formatBytes(item.size).padStart(9) : String(item.size).padStart(15);
   const date = item.modifiedAt.slice(0, 16).replace('T', ' ');
-  return `${item.id.padStart(13)}  ${size}  ${date.padEnd(16)}  ${renderName(item, path)}`;
+  return `${escapeControl(item.id).padStart(13)}  ${size}  ${escapeControl(date).padEnd(16)}  ${renderName(item, path)}`;
 }
 
 function renderName({ type }: ListedItem, path: string): string {

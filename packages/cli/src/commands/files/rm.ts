@@ -42,7 +42,7 @@ async function removeAll(call: RemoteCall, options: RmOptions): Promise<void> {
       if (item.id === '0') throw new Failure(EXIT.usage, 'The root folder cannot be removed.');
       await remove(call, item, options);
     },
-    { ignoreMissing: options.force === true },
+    { ignoreMissing: options.force === true, takesContents: true },
   );
 }
 

@@ -7,7 +7,7 @@ import { formatBytes } from '../../output/quantities.ts';
 import { type Column, printTable } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
 import { getItem } from '../../remote/find-item.ts';
-import { getTrashedItem, listTrash, type TrashedItem } from '../../remote/list-trash.ts';
+import { getTrashedItems, listTrash, type TrashedItem } from '../../remote/list-trash.ts';
 import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
@@ -78,13 +78,12 @@ function addTrashRestoreCommand(trash: Command): void {
       throw new Failure(EXIT.usage, '--name can only be used with a single item.');
     }
     const folder = to === undefined ? undefined : await getItem(client, to, 'folder');
-    for (const text of args) {
-      const { type, id } = await getTrashedItem(client, text);
+    for (const { type, id, name: trashedName } of await getTrashedItems(client, args)) {
       const body = { ...(name !== undefined && { name }), ...(folder && { parent: { id: folder.id } }) };
       const restored = await (type === 'file'
         ? client.trashedFiles.restoreFileFromTrash(id, body)
         : client.trashedFolders.restoreFolderFromTrash(id, body)
-      ).catch(explainRestore(text));
+      ).catch(explainRestore(trashedName));
       const where = restored.parent === null || restored.parent.id === '0' ? '/' : restored.parent.name;
       print(
         { type, id, name: restored.name, restored: true },
@@ -95,10 +94,10 @@ function addTrashRestoreCommand(trash: Command): void {
   remoteCommand(command, restore, { mainField: 'id' });
 }
 
-function explainRestore(text: string): (error: unknown) => never {
+function explainRestore(name: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof ApiError) || error.code !== 'item_name_in_use') throw error;
-    const message = `${escapeControl(text)} cannot be restored: its folder has another item with this name.`;
+    const message = `${escapeControl(name)} cannot be restored: its folder has another item with this name.`;
     throw new Failure(EXIT.conflict, `${message} Choose another name with --name, or another folder with --to.`, {
       cause: error,
     });
@@ -127,7 +126,8 @@ interface EmptyOptions {
 
 async function emptyTrash({ client, args, json, field, print }: RemoteCall, options: EmptyOptions): Promise<void> {
   const { olderThan = 0, dryRun = false } = options;
-  const all = args.length === 0 ? listTrash(client) : args.map((text) => getTrashedItem(client, text));
+  // Nothing is deleted before all names are known.
+  const all = args.length === 0 ? listTrash(client) : await getTrashedItems(client, args);
   let count = 0;
   let bytes = 0;
   for await (const item of all) {

@@ -5,6 +5,7 @@ import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts } from '../../process.ts';
 import { forEachItem } from '../../remote/each-item.ts';
+import type { NamedItem } from '../../remote/globs.ts';
 import type { RetryNotices } from '../../remote/retry-notices.ts';
 import { type FetchedBytes, type FetchOptions, fetchRest, type RemoteVersion } from './fetch-bytes.ts';
 import { getRemoteVersion } from './remote-files.ts';
@@ -21,13 +22,14 @@ export async function printFiles(
 ): Promise<void> {
   using stop = handleInterrupts('Run the same command again.');
   const { signal } = stop;
-  await forEachItem({ client }, args, async ({ type, id, path }) => {
+  const print = async ({ type, id, path }: NamedItem) => {
     signal.throwIfAborted();
     if (type !== 'file') throw new Failure(EXIT.usage, `${escapeControl(path)} is a folder.`);
     const remote = await getRemoteVersion(client, id, version, { signal });
     const onRetry = (retry: { error: unknown; waitMillis: number }) => notices.onRetry({ call: DOWNLOAD, ...retry });
     await writeToStdout(client, remote, { signal, onRetry });
-  });
+  };
+  await forEachItem({ client }, args, print, { signal });
 }
 
 /**
