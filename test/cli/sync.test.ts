@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { symlink } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { startFaultProxy } from '../client/fault-proxy.ts';
 import { Api } from '../support/api.ts';
 import { type CliFixture, openCliFixture } from './cli-fixture.ts';
 import { jsonLines } from './run.ts';
+import { syncTools } from './sync-fixture.ts';
 
 let place: CliFixture;
 before(async () => {
@@ -13,63 +13,9 @@ before(async () => {
 });
 after(() => place[Symbol.asyncDispose]());
 
-type Tree = Record<string, string>;
-
-/** Creates a local folder with these files. A path with a slash at the end is an empty folder. */
-async function create(folder: string, files: Tree): Promise<void> {
-  await mkdir(place.at(folder), { recursive: true });
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(place.at(folder, `${path}x`)), { recursive: true });
-    if (!path.endsWith('/')) await writeFile(place.at(folder, path), text);
-  }
-}
-
-async function readLocal(folder: string): Promise<Tree> {
-  const tree: Tree = {};
-  for (const path of await readdir(place.at(folder), { recursive: true })) {
-    const found = await lstat(place.at(folder, path));
-    if (found.isDirectory()) tree[`${path}/`] = '';
-    else tree[path] = found.isSymbolicLink() ? '(link)' : await readFile(place.at(folder, path), 'utf8');
-  }
-  return tree;
-}
-
-/** Creates the same on the server. */
-async function createRemote(name: string, files: Tree): Promise<void> {
-  await create(`remote/${name}`, files);
-  await place.json('upload', '-r', `remote/${name}`);
-}
-
-/** The contents of a folder on the server, by a download without `sync`. */
-async function readRemote(name: string): Promise<Tree> {
-  await rm(place.at('read'), { recursive: true, force: true });
-  await place.json('download', '-r', `/${name}`, '--to', 'read');
-  return readLocal(join('read', name));
-}
+const { create, readLocal, createRemote, readRemote, sync, bothWays } = syncTools(() => place);
 
 const getJson = async <T>(path: string) => JSON.parse((await new Api(place.server).get(path)).text) as T;
-
-const sync = (...args: string[]) => place.run(['sync', ...args]);
-
-/** Runs one case in both directions. `readDestination` returns what the destination has. */
-async function bothWays(
-  name: string,
-  { source, destination }: { source: Tree; destination: Tree },
-  check: (run: (...flags: string[]) => ReturnType<typeof sync>, readDestination: () => Promise<Tree>) => Promise<void>,
-): Promise<void> {
-  await create(`up ${name}`, source);
-  await createRemote(`up ${name}`, destination);
-  await check(
-    (...flags) => sync(`up ${name}`, '--to', `/up ${name}`, ...flags),
-    () => readRemote(`up ${name}`),
-  );
-  await createRemote(`down ${name}`, source);
-  await create(`down ${name}`, destination);
-  await check(
-    (...flags) => sync(`down ${name}`, '--from', `/down ${name}`, ...flags),
-    () => readLocal(`down ${name}`),
-  );
-}
 
 test('sync transfers what is missing or different, keeps the rest, and does nothing the second time', async () => {
   const source = { 'a.txt': 'new a', 'same.txt': 'same', 'sub/b.txt': 'b', 'sub/empty/': '' };

@@ -9,7 +9,7 @@ import type { Filter } from '../filter/filter.ts';
 import type { Tally } from '../tally.ts';
 import type { DiskThreads } from '../upload/disk-threads.ts';
 import { readLocalTree, readRemoteTree } from './read-trees.ts';
-import { emptyTree, type Tree } from './tree.ts';
+import { emptyTree, excludeInBoth, type Tree } from './tree.ts';
 
 /** A local folder and one on the server. */
 export interface FolderPair {
@@ -73,6 +73,7 @@ export async function readFolderPair(
     isLocalMissing ? emptyTree() : readLocal(local, read),
     remoteId === undefined ? emptyTree() : readRemoteTree(remoteId, read),
   ]);
+  excludeInBoth(localTree, remoteTree);
   const [source, destination] = isUpload ? [localTree, remoteTree] : [remoteTree, localTree];
   return { source, destination, remoteId };
 }

@@ -6,7 +6,7 @@ import type { Filter } from '../filter/filter.ts';
 import type { DiskThreads } from '../upload/disk-threads.ts';
 import { type LocalFile, walkLocalFiles } from '../upload/local-files.ts';
 import { UploadFolder } from '../upload/upload-folder.ts';
-import { emptyTree, markIncomplete, pathKey, type Tree, type TreeEntry } from './tree.ts';
+import { emptyTree, markExcluded, markIncomplete, pathKey, type Tree, type TreeEntry } from './tree.ts';
 
 export interface LocalTreeRead {
   disk: DiskThreads;
@@ -20,7 +20,7 @@ export interface LocalTreeRead {
 export async function readLocalTree(folder: string, read: LocalTreeRead): Promise<Tree> {
   const { disk, onError, onSkipped } = read;
   const tree = emptyTree();
-  const filter = withoutPartialFiles(read.filter, (path) => markIncomplete(tree, path));
+  const filter = withoutPartialFiles(read.filter, tree);
   const options = { recursive: true, renames: false, contentsOnly: true, disk, filter };
   for await (const found of walkLocalFiles([folder], new UploadFolder(), options)) {
     if (found.kind === 'file') addEntry(tree, fileEntry(found.file));
@@ -62,7 +62,7 @@ export async function readRemoteTree(folderId: string, { client, filter, signal 
           sha1: async () => item.sha1,
           remote: item,
         }),
-      excluded: (path) => markIncomplete(tree, path),
+      excluded: (path) => markExcluded(tree, path),
     },
     folderId,
   );
@@ -82,15 +82,20 @@ function otherEntry(kind: 'folder' | 'other', path: string): TreeEntry {
   return { kind, path, size: 0, sha1: async () => undefined };
 }
 
-/** Partial downloads are not part of a folder. `onExcluded` is called for them and for what the filter does not select. */
-function withoutPartialFiles(filter: Filter, onExcluded: (path: string) => void): Filter {
+/** Partial downloads are not part of a folder. Records in the tree what is left out. */
+function withoutPartialFiles(filter: Filter, tree: Tree): Filter {
   const check = (path: string, isSelected: boolean) => {
-    if (!isSelected) onExcluded(path);
+    if (!isSelected) markExcluded(tree, path);
     return isSelected;
+  };
+  const isPartial = (path: string) => {
+    if (!isPartialName(path.slice(path.lastIndexOf('/') + 1))) return false;
+    markIncomplete(tree, path);
+    return true;
   };
   return {
     isEmpty: filter.isEmpty,
     mayEnter: (path) => check(path, filter.mayEnter(path)),
-    selects: (path) => check(path, filter.selects(path) && !isPartialName(path.slice(path.lastIndexOf('/') + 1))),
+    selects: (path) => !isPartial(path) && check(path, filter.selects(path)),
   };
 }

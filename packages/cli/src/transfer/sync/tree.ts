@@ -24,10 +24,12 @@ export interface Tree {
   entries: Map<string, TreeEntry>;
   /** Keys of folders that contain something that is not in `entries`, so they must not be deleted. */
   incomplete: Set<string>;
+  /** Keys of the items that the filter does not select. */
+  excluded: Set<string>;
 }
 
 export function emptyTree(): Tree {
-  return { entries: new Map(), incomplete: new Set() };
+  return { entries: new Map(), incomplete: new Set(), excluded: new Set() };
 }
 
 /** Equal for paths that are the same for the server, which ignores case and Unicode form. */
@@ -36,11 +38,33 @@ export function pathKey(path: string): string {
 }
 
 /** Yields the keys of the folders around an item, from the inside out. */
-export function* parentKeys(key: string): Generator<string> {
+export function* parentKeys(key: string): Generator<string, undefined> {
   for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) yield key.slice(0, end);
 }
 
 /** Records that something at this path is not in the tree. */
 export function markIncomplete({ incomplete }: Tree, path: string): void {
   for (const key of parentKeys(pathKey(path))) incomplete.add(key);
+}
+
+/** Records that the filter does not select this item. */
+export function markExcluded(tree: Tree, path: string): void {
+  tree.excluded.add(pathKey(path));
+  markIncomplete(tree, path);
+}
+
+/**
+ * Leaves out of both trees what the filter excludes in only one of them. It does, because filters distinguish names that
+ * are the same for the server, such as `Archive` and `archive`.
+ */
+export function excludeInBoth(one: Tree, other: Tree): void {
+  const excluded = one.excluded.union(other.excluded);
+  if (excluded.size === 0) return;
+  for (const tree of [one, other]) {
+    for (const [key, { path }] of tree.entries) {
+      if (!excluded.has(key) && !parentKeys(key).some((parent) => excluded.has(parent))) continue;
+      tree.entries.delete(key);
+      markIncomplete(tree, path);
+    }
+  }
 }
