@@ -102,13 +102,15 @@ async function createPlan(
   const comparison = await compareTrees(source, destination, { signal, onError });
   tally.present = comparison.same;
   const plan = planSync(comparison, destination, { deletes });
-  const count = countDeletions(plan.deletions);
+  // With errors or conflicts, nothing is deleted.
+  const isClean = tally.failed + plan.conflicts.length === 0;
+  const count = isClean ? countDeletions(plan.deletions) : 0;
   if (count > (maxDelete ?? Number.POSITIVE_INFINITY)) {
     const message = `${count} items would be deleted, more than the ${maxDelete} of --max-delete. Nothing was changed.`;
     throw new Failure(EXIT.failed, message);
   }
   const hasFiles = [...source.entries.values()].some(({ kind }) => kind === 'file');
-  if (count > 0 && !hasFiles && maxDelete === undefined && tally.failed === 0) {
+  if (count > 0 && !hasFiles && maxDelete === undefined) {
     const name = escapeControl(pair.isUpload ? pair.local : pair.remote);
     const message = `There are no files in ${name}, so ${count} items would be deleted. Nothing was changed.`;
     throw new Failure(EXIT.failed, `${message} If that is intended, add --max-delete ${count}.`);

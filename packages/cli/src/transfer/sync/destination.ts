@@ -15,6 +15,10 @@ export interface Destination {
   send(transfer: Transfer): Promise<void>;
   /** Deletes an item with everything in it. */
   remove(deletion: Deletion): Promise<void>;
+  /** Makes room for what comes in the place of an item. */
+  putAside(deletion: Deletion): Promise<void>;
+  /** Undoes `putAside`, if possible. */
+  putBack(deletion: Deletion): Promise<void>;
 }
 
 export interface SyncRun {
@@ -45,11 +49,26 @@ export async function carryOut(plan: SyncPlan, destination: Destination, run: Sy
     report.notice('Nothing was deleted, because not everything else succeeded.', { event: 'nothing_deleted' });
     return;
   }
-  for (const deletion of plan.deletions) {
+  for (const deletion of plan.deletions.filter(({ isReplaced }) => !isReplaced)) {
     signal.throwIfAborted();
     await removeOne(deletion, destination, run);
   }
-  await transferAll(plan.lateTransfers, destination, run);
+  if (tally.failed === 0) await replaceAll(plan, destination, run);
+}
+
+/** Replaces items by items of another kind. The old ones are deleted only when the new ones are complete. */
+async function replaceAll(plan: SyncPlan, destination: Destination, run: SyncRun): Promise<void> {
+  const { report, tally, signal } = run;
+  const replaced = plan.deletions.filter(({ isReplaced }) => isReplaced);
+  const attempt = (task: Promise<void>, { entry }: Deletion) =>
+    task.catch((error) => tally.recordFailure(error, report.begin({ label: entry.path, totalBytes: 0 })));
+  for (const deletion of replaced) await attempt(destination.putAside(deletion), deletion);
+  if (tally.failed === 0) await transferAll(plan.lateTransfers, destination, run);
+  const isComplete = tally.failed === 0 && !signal.aborted;
+  for (const deletion of replaced) {
+    if (isComplete) await removeOne(deletion, destination, run);
+    else await attempt(destination.putBack(deletion), deletion);
+  }
 }
 
 function describeKind(kind: string): string {

@@ -22,6 +22,8 @@ export interface Deletion {
   entry: TreeEntry;
   /** The items in it, folders before their items. */
   contents: TreeEntry[];
+  /** Whether something of another kind comes in its place. */
+  isReplaced: boolean;
 }
 
 /** Decides what to do about the differences between two folders. */
@@ -43,7 +45,7 @@ export function planSync(
   const possible = missing.filter((entry) => !isIn(blocked, entry)).map((source) => ({ source }));
   return {
     transfers: [...possible.filter(({ source }) => !isIn(late, source)), ...different],
-    deletions: deletes ? planDeletions([...extra, ...replaced.map((pair) => pair.destination)], destination) : [],
+    deletions: deletes ? planDeletions([...extra, ...replaced.map((pair) => pair.destination)], destination, late) : [],
     lateTransfers: [
       ...replaced.map(({ source }) => ({ source })),
       ...possible.filter(({ source }) => isIn(late, source)),
@@ -53,7 +55,11 @@ export function planSync(
 }
 
 /** Deletes whole folders if nothing in them has to stay. */
-function planDeletions(entries: readonly TreeEntry[], { incomplete }: Tree): Deletion[] {
+function planDeletions(
+  entries: readonly TreeEntry[],
+  { incomplete }: Tree,
+  replaced: ReadonlySet<string> = new Set(),
+): Deletion[] {
   const byKey = new Map<string, Deletion>();
   const deletions: Deletion[] = [];
   const sorted = entries.toSorted((a, b) => (pathKey(a.path) < pathKey(b.path) ? -1 : 1));
@@ -63,7 +69,7 @@ function planDeletions(entries: readonly TreeEntry[], { incomplete }: Tree): Del
     const around = [...parentKeys(key)].map((parent) => byKey.get(parent)).findLast((found) => found !== undefined);
     if (around !== undefined) around.contents.push(entry);
     else {
-      const deletion = { entry, contents: [] };
+      const deletion = { entry, contents: [], isReplaced: replaced.has(key) };
       deletions.push(deletion);
       if (entry.kind === 'folder') byKey.set(key, deletion);
     }

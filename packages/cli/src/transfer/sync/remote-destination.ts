@@ -2,13 +2,15 @@ import { ensureFolder } from '../../remote/ensure-folder.ts';
 import { type SendRun, sendFile } from '../upload/upload-one.ts';
 import type { Destination } from './destination.ts';
 import type { Deletion, Transfer } from './plan.ts';
-import { pathKey, type Tree } from './tree.ts';
+import { pathKey, type Tree, type TreeEntry } from './tree.ts';
 
 /** A folder on the server into which a local one is synced. */
 export class RemoteDestination implements Destination {
   readonly removal = 'moved to the trash';
   readonly #run: SendRun;
   readonly #tree: Tree;
+  /** What is in the trash already. */
+  readonly #removed = new Set<TreeEntry>();
   /** IDs of folders, by key. */
   readonly #ids = new Map<string, Promise<string>>();
 
@@ -41,9 +43,19 @@ export class RemoteDestination implements Destination {
     }
   }
 
-  async remove({ entry: { remote } }: Deletion): Promise<void> {
+  /** The trash keeps it, so this is the deletion. */
+  async putAside(deletion: Deletion): Promise<void> {
+    await this.remove(deletion);
+    this.#removed.add(deletion.entry);
+  }
+
+  /** The user can restore it from the trash, unless something else has its name already. */
+  async putBack(): Promise<void> {}
+
+  async remove({ entry }: Deletion): Promise<void> {
     const { client, signal } = this.#run;
-    if (remote === undefined) return;
+    const { remote } = entry;
+    if (remote === undefined || this.#removed.has(entry)) return;
     if (remote.type === 'file') await client.files.deleteFileById(remote.id, { signal });
     else await client.folders.deleteFolderById(remote.id, { queryParams: { recursive: true }, signal });
   }

@@ -26,10 +26,12 @@ export interface Tree {
   incomplete: Set<string>;
   /** Keys of the items that the filter does not select. */
   excluded: Set<string>;
+  /** When reading began, in milliseconds since 1970. */
+  readAt: number;
 }
 
 export function emptyTree(): Tree {
-  return { entries: new Map(), incomplete: new Set(), excluded: new Set() };
+  return { entries: new Map(), incomplete: new Set(), excluded: new Set(), readAt: Date.now() };
 }
 
 /** Equal for paths that are the same for the server, which ignores case and Unicode form. */
