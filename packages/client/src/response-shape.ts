@@ -61,10 +61,13 @@ export function uploadedShape(fields: readonly string[] | undefined): Shape {
   return { entries: [itemShape('file', fields)] };
 }
 
-/** The shape of a page of items. It requires only what files, folders and web links have in common. */
+/**
+ * The shape of a page of items. It requires only what files, folders and web links have in common, and that IDs are texts: one
+ * item with an impossible ID does not hide the others.
+ */
 export function itemPageShape(fields: readonly string[] | undefined): Shape {
   const common = fields === undefined || fields.includes('name') ? { name: 'string' as const } : {};
-  return { entries: [{ type: 'string', id: 'id', ...common }], 'next_marker?': 'string' };
+  return { entries: [{ type: 'string', id: 'string', ...common }], 'next_marker?': 'string' };
 }
 
 function pickFields(known: Record<string, Shape>, fields: readonly string[]): Record<string, Shape> {

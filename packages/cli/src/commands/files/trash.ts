@@ -140,7 +140,7 @@ async function emptyTrash({ client, args, json, field, print }: RemoteCall, opti
     }
     count += 1;
     bytes += size;
-    const text = `${dryRun ? 'Would delete' : 'Deleted'} ${type} ${escapeControl(name)} (${id}, ${formatBytes(size)}).`;
+    const text = `${dryRun ? 'Would delete' : 'Deleted'} ${type} ${escapeControl(name)} (${escapeControl(id)}, ${formatBytes(size)}).`;
     print({ type, id, name, size, deleted: !dryRun }, text);
   }
   if (json || field !== undefined) return;
