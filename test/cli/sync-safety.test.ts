@@ -92,6 +92,20 @@ test('a local file that a folder replaces is kept until the folder is complete',
   assert.equal(await readFile(place.at('files', 'x', 'inner.txt'), 'utf8'), 'from the server');
 });
 
+test('what a failed sync has put aside is not deleted, sent or missed by later ones', async () => {
+  const { local, remote } = await prepare('aside', 'a.txt', '.partway-replaced-1.part/kept.txt');
+  for (const direction of ['--from', '--to']) {
+    const ended = await place.run(['sync', 'aside', direction, remote, '--delete', '--max-delete', '0']);
+    assert.equal(ended.code, 0, ended.stderr);
+  }
+  assert.deepEqual((await readdir(local)).toSorted(), ['.partway-replaced-1.part', 'a.txt']);
+  assert.equal(await readFile(place.at('aside', '.partway-replaced-1.part', 'kept.txt'), 'utf8'), 'local');
+  assert.deepEqual(
+    (await place.json('ls', '-R', remote)).map(({ path }) => path),
+    ['a.txt'],
+  );
+});
+
 test('a local file that changes during a sync is not deleted', async () => {
   const { remote } = await prepare('busy', 'new.txt', 'extra.txt');
   const write = () => writeFile(place.at('busy', 'extra.txt'), 'saved');

@@ -95,7 +95,7 @@ function withoutPartialFiles(filter: Filter, tree: Tree): Filter {
   };
   return {
     isEmpty: filter.isEmpty,
-    mayEnter: (path) => check(path, filter.mayEnter(path)),
+    mayEnter: (path) => !isPartial(path) && check(path, filter.mayEnter(path)),
     selects: (path) => !isPartial(path) && check(path, filter.selects(path)),
   };
 }
