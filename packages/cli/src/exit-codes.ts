@@ -16,6 +16,12 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** Returns the exit code of all failures if they agree, otherwise 1; success if there is none. */
+export function combineExitCodes(codes: Iterable<ExitCode>): ExitCode {
+  const [code, ...others] = new Set(codes);
+  return others.length > 0 ? EXIT.failed : (code ?? EXIT.success);
+}
+
 /** Ends a command with an exit code, and a message that says what happened and what to do. */
 export class Failure extends Error {
   override readonly name = 'Failure';

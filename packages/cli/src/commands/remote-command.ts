@@ -2,6 +2,7 @@ import type { NodeClient } from '@partway/client/node/index';
 import type { Throttle } from '@partway/client/node/throttle';
 import type { Command } from 'commander';
 import { printJson } from '../output/json.ts';
+import { type Column, printTable } from '../output/table.ts';
 import { quoteForShell } from '../output/text.ts';
 import { addValueOption, renderValue, valueField } from '../output/value.ts';
 import { chooseServer } from '../profiles/choose-server.ts';
@@ -19,6 +20,11 @@ export interface RemoteCall {
   field: string | undefined;
   /** Prints a result: `fields` as JSON with `--json`, one of them with `--value`, and otherwise `text`. */
   print(fields: object, text: string): void;
+  /** Prints a list: as `print` does, or as a table. `empty` is for an empty table on a terminal. */
+  printList<Row>(
+    rows: readonly Row[],
+    list: { toJson: (row: Row) => object; columns: readonly Column<Row>[]; empty: string },
+  ): void;
   /** The options that selected the server, for commands in messages: empty, or for example " --profile work". */
   serverFlags: string;
   /** Prints that the command is waiting for the server. */
@@ -51,7 +57,20 @@ export function remoteCommand(
       if (json) printJson(fields);
       else console.log(field === undefined ? text : renderValue(fields, field));
     };
-    await work({ client, args: command.args, json, field, print, serverFlags: serverFlags(command), notices });
+    const printList: RemoteCall['printList'] = (rows, { toJson, columns, empty }) => {
+      if (json || field !== undefined) for (const row of rows) print(toJson(row), '');
+      else printTable(rows, columns, empty);
+    };
+    await work({
+      client,
+      args: command.args,
+      json,
+      field,
+      print,
+      printList,
+      serverFlags: serverFlags(command),
+      notices,
+    });
   });
 }
 

@@ -4,6 +4,7 @@ import { listSessions } from '../commands/transfer/list-sessions.ts';
 import { chooseServer } from '../profiles/choose-server.ts';
 import { connect } from '../profiles/connect.ts';
 import { readProfiles } from '../profiles/profiles-file.ts';
+import { withEnvironment } from '../profiles/server-options.ts';
 import { getItem } from '../remote/find-item.ts';
 import { listItems } from '../remote/list-items.ts';
 import type { DynamicKind } from './describe.ts';
@@ -44,13 +45,6 @@ function valueAfter(words: readonly string[], option: string): string | undefine
   if (joined !== undefined) return joined.slice(option.length + 1) || undefined;
   const index = words.indexOf(option);
   return index === -1 ? undefined : words[index + 1] || undefined;
-}
-
-/** As for the command itself: options override the environment. */
-function withEnvironment(choice: { profile: string | undefined; server: string | undefined }) {
-  if (choice.profile !== undefined || choice.server !== undefined) return choice;
-  const { PARTWAY_PROFILE: profile, PARTWAY_SERVER: server } = process.env;
-  return profile ? { profile } : { server: server || undefined };
 }
 
 /** Lists the items whose paths begin with `current`. Folders end in a slash, so that the user can continue. */

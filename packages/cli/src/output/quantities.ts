@@ -30,3 +30,8 @@ export function formatSpeed(bytes: number, millis: number): string {
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
+
+/** Formats a date of the API (RFC 3339) to the minute, such as `2026-11-30 23:49`; `-` for none. */
+export function formatDate(date: string | null): string {
+  return date?.slice(0, 16).replace('T', ' ') ?? '-';
+}

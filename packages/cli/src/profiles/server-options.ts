@@ -20,7 +20,12 @@ export function parseServerChoice(command: Command, env: NodeJS.ProcessEnv = pro
   if (profile !== undefined && server !== undefined) {
     throw new Failure(EXIT.usage, 'Use either --profile or --server, not both.');
   }
-  if (profile !== undefined || server !== undefined) return { profile, server };
+  return withEnvironment({ profile, server }, env);
+}
+
+/** Returns the choice or, if there is none, that of the environment. */
+export function withEnvironment(choice: ServerChoice, env: NodeJS.ProcessEnv = process.env): ServerChoice {
+  if (choice.profile !== undefined || choice.server !== undefined) return choice;
   if (env.PARTWAY_PROFILE) return { profile: env.PARTWAY_PROFILE };
   return { server: env.PARTWAY_SERVER || undefined };
 }

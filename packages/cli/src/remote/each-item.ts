@@ -1,6 +1,6 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { explain } from '../errors/explain.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { combineExitCodes, EXIT, type ExitCode } from '../exit-codes.ts';
 import { Interrupted } from '../process.ts';
 import { expandPath, type NamedItem, withoutNested } from './globs.ts';
 
@@ -25,43 +25,33 @@ export async function forEachItem(
   work: (item: NamedItem) => Promise<void>,
   options: Options = {},
 ): Promise<void> {
-  const codes = new ExitCodes(options);
-  for (const path of paths) {
-    await codes.collect(path, async () => {
-      const items = await expandPath(client, path, { signal: options.signal });
-      const targets = options.takesContents ? withoutNested(items) : items;
-      for (const item of targets) await codes.collect(path, () => work(item));
-    });
-  }
-  if (codes.combined !== EXIT.success) process.exitCode = codes.combined;
-}
-
-/** Prints errors, and combines their exit codes. */
-class ExitCodes {
-  readonly #options: Options;
-  readonly #codes = new Set<ExitCode>();
-
-  constructor(options: Options) {
-    this.#options = options;
-  }
-
-  async collect(path: string, task: () => Promise<void>): Promise<void> {
+  const codes: ExitCode[] = [];
+  const attempt = async (path: string, task: () => Promise<void>) => {
     try {
       await task();
     } catch (error) {
-      this.#options.signal?.throwIfAborted();
-      if (error instanceof Interrupted) throw error;
-      const { message, exitCode } = explain(error);
-      const isMissing = exitCode === EXIT.notFound;
-      if (isMissing && this.#options.ignoreMissing) return;
-      const advice = isMissing ? this.#options.advise?.(path) : undefined;
-      console.error(advice === undefined ? message : `${message}\n${advice}`);
-      this.#codes.add(exitCode);
+      const code = printFailure(path, error, options);
+      if (code !== undefined) codes.push(code);
     }
+  };
+  for (const path of paths) {
+    await attempt(path, async () => {
+      const items = await expandPath(client, path, { signal: options.signal });
+      const targets = options.takesContents ? withoutNested(items) : items;
+      for (const item of targets) await attempt(path, () => work(item));
+    });
   }
+  if (codes.length > 0) process.exitCode = combineExitCodes(codes);
+}
 
-  get combined(): ExitCode {
-    const [code, ...others] = this.#codes;
-    return others.length > 0 ? EXIT.failed : (code ?? EXIT.success);
-  }
+/** Returns the exit code; undefined if the error does not count. An interruption is thrown on. */
+function printFailure(path: string, error: unknown, { signal, ignoreMissing, advise }: Options): ExitCode | undefined {
+  signal?.throwIfAborted();
+  if (error instanceof Interrupted) throw error;
+  const { message, exitCode } = explain(error);
+  const isMissing = exitCode === EXIT.notFound;
+  if (isMissing && ignoreMissing) return undefined;
+  const advice = isMissing ? advise?.(path) : undefined;
+  console.error(advice === undefined ? message : `${message}\n${advice}`);
+  return exitCode;
 }

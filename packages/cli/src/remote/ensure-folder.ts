@@ -1,7 +1,7 @@
 import { ApiError, type CallOptions, type NodeClient } from '@partway/client/node/index';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl } from '../output/text.ts';
-import type { Item } from './find-item.ts';
+import { type Item, ROOT } from './find-item.ts';
 
 /** Returns the folder with this name, and creates it if it does not exist. `isNew`: whether it was created. */
 export async function ensureFolder(
@@ -19,6 +19,13 @@ export async function ensureFolder(
     if (existing?.type === 'folder') return { ...existing, isNew: false };
     throw notAFolderError(name, error);
   }
+}
+
+/** Returns the folder with this path from the root folder, and creates it and its parents if they do not exist. */
+export async function ensurePath(client: NodeClient, names: readonly string[]): Promise<Item> {
+  let folder = ROOT;
+  for (const name of names) folder = await ensureFolder(client, folder.id, name);
+  return folder;
 }
 
 export function notAFolderError(name: string, cause?: unknown): Failure {

@@ -5,7 +5,7 @@ import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl } from '../output/text.ts';
 import { getItem, type Item, ROOT } from './find-item.ts';
 import { listItems } from './list-items.ts';
-import { isId, joinPath, splitPath } from './paths.ts';
+import { isId, joinPath, parentKeys, pathKey, splitPath } from './paths.ts';
 import { walkFolder } from './walk-folder.ts';
 
 /** An item that a remote path on the command line refers to. */
@@ -47,8 +47,8 @@ export async function expandPath(client: NodeClient, path: string, options: Call
  * must not touch them a second time.
  */
 export function withoutNested(items: readonly NamedItem[]): NamedItem[] {
-  const folders = items.filter(({ type }) => type === 'folder').map(({ path }) => `${nameKey(path)}/`);
-  return items.filter(({ path }) => !folders.some((folder) => nameKey(path).startsWith(folder)));
+  const folders = new Set(items.filter(({ type }) => type === 'folder').map(({ path }) => pathKey(path)));
+  return items.filter(({ path }) => !parentKeys(pathKey(path)).some((parent) => folders.has(parent)));
 }
 
 interface Lookup {

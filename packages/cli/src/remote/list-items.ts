@@ -1,8 +1,8 @@
 import type { ItemWith } from '@partway/client/endpoints/folders';
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
+import { EXIT, Failure } from '../exit-codes.ts';
 import type { Item } from './find-item.ts';
-
-const PAGE_SIZE = 1000;
+import { listPages } from './pages.ts';
 
 /** An item of a folder, with the details of a listing. */
 export interface ListedItem extends Item {
@@ -26,20 +26,15 @@ export async function* listItems(
   folderId: string,
   options: CallOptions = {},
 ): AsyncGenerator<ListedItem> {
-  let marker: string | undefined;
-  do {
-    const page = await client.folders.getFolderItems(folderId, {
-      ...options,
-      queryParams: {
-        fields: FIELDS,
-        usemarker: true,
-        limit: PAGE_SIZE,
-        ...(marker !== undefined && { marker }),
-      },
-    });
-    for (const entry of page.entries) yield toListedItem(entry);
-    marker = page.next_marker ?? undefined;
-  } while (marker !== undefined);
+  const entries = listPages((page) =>
+    client.folders.getFolderItems(folderId, { ...options, queryParams: { fields: FIELDS, usemarker: true, ...page } }),
+  );
+  for await (const entry of entries) yield toListedItem(entry);
+}
+
+/** @throws Failure if a folder is among those around it: walking the tree would never end. */
+export function assertNotInItself(folderId: string, ancestors: readonly string[]): void {
+  if (ancestors.includes(folderId)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
 }
 
 /** Returns the same details for a single item. */

@@ -3,6 +3,7 @@ import { nameKey } from '@partway/protocol/names';
 import { EXIT, Failure } from '../exit-codes.ts';
 import { escapeControl } from '../output/text.ts';
 import type { Item } from './find-item.ts';
+import { listPages } from './pages.ts';
 import { isId } from './paths.ts';
 
 /** An item in the trash. Items in a trashed folder are not listed by themselves. */
@@ -15,20 +16,16 @@ export interface TrashedItem extends Item {
   purgedAt: string | null;
 }
 
-const PAGE_SIZE = 1000;
 const FIELDS = ['name', 'size', 'trashed_at', 'purged_at'] as const;
 
 /** Lists the items in the trash, page by page. */
 export async function* listTrash(client: NodeClient): AsyncGenerator<TrashedItem> {
-  let marker: string | undefined;
-  do {
-    const queryParams = { fields: FIELDS, usemarker: true, limit: PAGE_SIZE, ...(marker !== undefined && { marker }) };
-    const page = await client.trashedItems.getTrashedItems({ queryParams });
-    for (const { type, id, name, size, trashed_at, purged_at } of page.entries) {
-      yield { type, id, name, size: size ?? 0, trashedAt: trashed_at ?? null, purgedAt: purged_at ?? null };
-    }
-    marker = page.next_marker ?? undefined;
-  } while (marker !== undefined);
+  const entries = listPages((page) =>
+    client.trashedItems.getTrashedItems({ queryParams: { fields: FIELDS, usemarker: true, ...page } }),
+  );
+  for await (const { type, id, name, size, trashed_at, purged_at } of entries) {
+    yield { type, id, name, size: size ?? 0, trashedAt: trashed_at ?? null, purgedAt: purged_at ?? null };
+  }
 }
 
 /**
@@ -36,13 +33,12 @@ export async function* listTrash(client: NodeClient): AsyncGenerator<TrashedItem
  * @throws Failure if there is none for one of them, or several have the name.
  */
 export async function getTrashedItems(client: NodeClient, texts: readonly string[]): Promise<TrashedItem[]> {
-  const matches = new Map<string, TrashedItem[]>(texts.map((text) => [text, []]));
+  const wanted = texts.map((text) => ({ text, key: isId(text) ? text : nameKey(text), found: [] as TrashedItem[] }));
   for await (const item of listTrash(client)) {
-    for (const [text, found] of matches) {
-      if (isId(text) ? item.id === text : nameKey(item.name) === nameKey(text)) found.push(item);
-    }
+    const key = nameKey(item.name);
+    for (const one of wanted) if (one.key === (isId(one.text) ? item.id : key)) one.found.push(item);
   }
-  return [...new Set([...matches].map(([text, found]) => getOnly(text, found)))];
+  return [...new Set(wanted.map(({ text, found }) => getOnly(text, found)))];
 }
 
 function getOnly(text: string, found: readonly TrashedItem[]): TrashedItem {

@@ -1,6 +1,5 @@
 import type { CallOptions, NodeClient } from '@partway/client/node/index';
-import { EXIT, Failure } from '../exit-codes.ts';
-import { type ListedItem, listItems } from './list-items.ts';
+import { assertNotInItself, type ListedItem, listItems } from './list-items.ts';
 
 interface FolderWalk extends CallOptions {
   /** In front of the paths: the path of the folder, with a slash at the end, or ''. */
@@ -21,7 +20,7 @@ export async function* walkFolder(
   { prefix, enters, foldersLast = false, ...options }: FolderWalk,
   ancestors: readonly string[] = [],
 ): AsyncGenerator<{ item: ListedItem; path: string }> {
-  if (ancestors.includes(folderId)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
+  assertNotInItself(folderId, ancestors);
   for await (const item of listItems(client, folderId, options)) {
     const path = `${prefix}${item.name}`;
     if (!foldersLast || item.type !== 'folder') yield { item, path };

@@ -1,8 +1,7 @@
 import type { NodeClient } from '@partway/client/node/index';
 import { Semaphore } from '@partway/client/upload/semaphore';
-import { EXIT, Failure } from '../exit-codes.ts';
 import type { Filter } from '../transfer/filter/filter.ts';
-import { type ListedItem, listItems } from './list-items.ts';
+import { assertNotInItself, type ListedItem, listItems } from './list-items.ts';
 
 /** How many folders are listed concurrently. */
 const MAX_LISTS = 4;
@@ -21,7 +20,7 @@ export interface TreeWalk {
 export async function walkRemoteTree(walk: TreeWalk, folderId: string): Promise<void> {
   const lists = new Semaphore(MAX_LISTS);
   const visit = async (id: string, prefix: string, ancestors: readonly string[]): Promise<void> => {
-    if (ancestors.includes(id)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
+    assertNotInItself(id, ancestors);
     const folders = await listOne(walk, lists, id, prefix);
     await Promise.all(folders.map(({ id: inner, path }) => visit(inner, `${path}/`, [...ancestors, id])));
   };

@@ -1,5 +1,5 @@
 import { explain } from '../errors/explain.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { combineExitCodes, type ExitCode } from '../exit-codes.ts';
 import { formatCount, formatSpeed } from '../output/quantities.ts';
 import type { RunningTransfer, TransferReport } from '../output/transfer-report.ts';
 import { Interrupted } from '../process.ts';
@@ -55,8 +55,6 @@ export class Tally {
 
   /** The exit code of all failures if they agree; otherwise 1. */
   get exitCode(): ExitCode {
-    const [first, ...others] = this.#codes;
-    if (first === undefined) return EXIT.success;
-    return others.every((code) => code === first) ? first : EXIT.failed;
+    return combineExitCodes(this.#codes);
   }
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { formatBytes } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { forEachItem } from '../../remote/each-item.ts';
@@ -6,6 +6,7 @@ import { getListedItem, type ListedItem } from '../../remote/list-items.ts';
 import { joinPath, splitPath } from '../../remote/paths.ts';
 import { walkFolder } from '../../remote/walk-folder.ts';
 import { addExamples } from '../examples.ts';
+import { parseWholeNumber } from '../parse-number.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 
 interface DuOptions {
@@ -25,7 +26,7 @@ export function addDuCommand(program: Command): void {
     .helpOption('--help', 'display help for command')
     .option('-h, --human-readable', 'show sizes such as 1.5 GiB instead of bytes')
     .option('-s, --summarize', 'show only the total of each argument')
-    .option('-d, --max-depth <levels>', 'show folders only down to this many levels', parseDepth);
+    .option('-d, --max-depth <levels>', 'show folders only down to this many levels', parseWholeNumber({ min: 0 }));
   addExamples(command, [
     ['partway du -sh /backup', 'Show the total size of a folder'],
     ['partway du -h --max-depth 1 /', 'Compare the folders in the root folder'],
@@ -51,10 +52,4 @@ async function measureAll(call: RemoteCall, options: DuOptions): Promise<void> {
     }
     show(await getListedItem(call.client, item), item.path);
   });
-}
-
-function parseDepth(text: string): number {
-  const levels = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(levels)) return levels;
-  throw new InvalidArgumentError('Use a whole number.');
 }

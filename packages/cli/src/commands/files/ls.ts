@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatBytes } from '../../output/quantities.ts';
+import { formatBytes, formatDate } from '../../output/quantities.ts';
 import { escapeControl } from '../../output/text.ts';
 import { forEachItem } from '../../remote/each-item.ts';
 import { hasGlob } from '../../remote/globs.ts';
@@ -55,7 +55,7 @@ function printItem({ print }: RemoteCall, item: ListedItem, path: string, option
 
 function renderLong(item: ListedItem, path: string, { humanReadable }: LsOptions): string {
   const size = humanReadable === true ? formatBytes(item.size).padStart(9) : String(item.size).padStart(15);
-  const date = item.modifiedAt.slice(0, 16).replace('T', ' ');
+  const date = formatDate(item.modifiedAt);
   return `${escapeControl(item.id).padStart(13)}  ${size}  ${escapeControl(date).padEnd(16)}  ${renderName(item, path)}`;
 }
 

@@ -2,8 +2,8 @@ import { ApiError } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl, quoteForShell } from '../../output/text.ts';
-import { ensureFolder } from '../../remote/ensure-folder.ts';
-import { getItem, ROOT } from '../../remote/find-item.ts';
+import { ensurePath } from '../../remote/ensure-folder.ts';
+import { getItem } from '../../remote/find-item.ts';
 import { joinPath, splitPath } from '../../remote/paths.ts';
 import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
@@ -23,18 +23,17 @@ export function addMkdirCommand(program: Command): void {
       const names = splitPath(argument);
       const name = names.pop();
       if (name === undefined) throw new Failure(EXIT.usage, 'The root folder always exists.');
-      const advice = () =>
-        `Create it too with -p: partway mkdir -p ${quoteForShell(`/${[...names, name].join('/')}`)}${serverFlags}`;
-      let folder = parents ? ROOT : await getItem(client, `/${names.join('/')}`, 'folder', advice);
-      if (parents) for (const parentName of names) folder = await ensureFolder(client, folder.id, parentName);
-      const created = parents
-        ? await ensureFolder(client, folder.id, name)
-        : await client.folders.createFolder({ name, parent: { id: folder.id } }).catch((error: unknown) => {
-            if (!(error instanceof ApiError) || error.code !== 'item_name_in_use') throw error;
-            const message = `${escapeControl(`/${[...names, name].join('/')}`)} already exists. Use -p to accept existing folders.`;
-            throw new Failure(EXIT.conflict, message, { cause: error });
-          });
       const path = joinPath([...names, name]);
+      const advice = () => `Create it too with -p: partway mkdir -p ${quoteForShell(path)}${serverFlags}`;
+      const create = async () => {
+        const parent = await getItem(client, joinPath(names), 'folder', advice);
+        return client.folders.createFolder({ name, parent: { id: parent.id } }).catch((error: unknown) => {
+          if (!(error instanceof ApiError) || error.code !== 'item_name_in_use') throw error;
+          const message = `${escapeControl(path)} already exists. Use -p to accept existing folders.`;
+          throw new Failure(EXIT.conflict, message, { cause: error });
+        });
+      };
+      const created = parents ? await ensurePath(client, [...names, name]) : await create();
       print({ type: 'folder', id: created.id, name: created.name, path }, `${created.id}  ${escapeControl(path)}`);
     }
   };

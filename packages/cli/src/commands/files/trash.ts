@@ -3,8 +3,8 @@ import { parseDuration } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { withProgressLine } from '../../output/progress-line.ts';
-import { formatBytes } from '../../output/quantities.ts';
-import { type Column, printTable } from '../../output/table.ts';
+import { formatBytes, formatCount, formatDate } from '../../output/quantities.ts';
+import type { Column } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
 import { getItem } from '../../remote/find-item.ts';
 import { getTrashedItems, listTrash, type TrashedItem } from '../../remote/list-trash.ts';
@@ -32,11 +32,10 @@ function addTrashListCommand(trash: Command): void {
     ['partway trash list', 'List all items'],
     ['partway trash list --json', 'List them for a program'],
   ]);
-  const list = async ({ client, json, field, print }: RemoteCall) => {
+  const list = async ({ client, printList }: RemoteCall) => {
     const items: TrashedItem[] = [];
     for await (const item of listTrash(client)) items.push(item);
-    if (json || field !== undefined) for (const item of items) print(toJson(item), '');
-    else printTable(items, COLUMNS, 'The trash is empty.');
+    printList(items, { toJson, columns: COLUMNS, empty: 'The trash is empty.' });
   };
   remoteCommand(command, list, { mainField: 'id' });
 }
@@ -45,14 +44,10 @@ const COLUMNS: Column<TrashedItem>[] = [
   { header: 'ID', cell: ({ id }) => id },
   { header: 'TYPE', cell: ({ type }) => type },
   { header: 'SIZE', cell: ({ size }) => size },
-  { header: 'DELETED', cell: ({ trashedAt }) => renderDate(trashedAt) },
-  { header: 'KEPT UNTIL', cell: ({ purgedAt }) => renderDate(purgedAt) },
+  { header: 'DELETED', cell: ({ trashedAt }) => formatDate(trashedAt) },
+  { header: 'KEPT UNTIL', cell: ({ purgedAt }) => formatDate(purgedAt) },
   { header: 'NAME', cell: ({ name }) => name },
 ];
-
-function renderDate(date: string | null): string {
-  return date?.slice(0, 16).replace('T', ' ') ?? '-';
-}
 
 function toJson({ type, id, name, size, trashedAt, purgedAt }: TrashedItem): object {
   return { type, id, name, size, trashed_at: trashedAt, purged_at: purgedAt };
@@ -144,7 +139,7 @@ async function emptyTrash({ client, args, json, field, print }: RemoteCall, opti
     print({ type, id, name, size, deleted: !dryRun }, text);
   }
   if (json || field !== undefined) return;
-  const items = count === 1 ? '1 item' : `${count.toLocaleString('en-US')} items`;
+  const items = count === 1 ? '1 item' : `${formatCount(count)} items`;
   if (count === 0) console.log('There is nothing to delete.');
   else console.log(`${dryRun ? 'Would delete' : 'Deleted'} ${items}, ${formatBytes(bytes)} in total.`);
 }

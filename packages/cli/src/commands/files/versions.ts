@@ -1,7 +1,8 @@
 import type { FileVersionObject, NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
-import { type Column, renderTable } from '../../output/table.ts';
+import { formatDate } from '../../output/quantities.ts';
+import type { Column } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
 import { getItem } from '../../remote/find-item.ts';
 import { addExamples } from '../examples.ts';
@@ -42,11 +43,10 @@ function addVersionsListCommand(versions: Command): void {
     ['partway versions list /backup/notes.txt', 'List the versions of a file'],
     ['partway versions list /backup/notes.txt --value sha1', 'Print the SHA-1 of each version'],
   ]);
-  const list = async ({ client, args: [path = ''], json, field, print }: RemoteCall) => {
+  const list = async ({ client, args: [path = ''], printList }: RemoteCall) => {
     const { id } = await getItem(client, path, 'file');
-    const known = await listVersions(client, id);
-    if (!json && field === undefined) return console.log(renderTable(known, COLUMNS));
-    for (const version of known) print(version, '');
+    const toJson = (version: KnownVersion) => version;
+    printList(await listVersions(client, id), { toJson, columns: COLUMNS, empty: '' });
   };
   remoteCommand(command, list, { mainField: 'id' });
 }
@@ -54,7 +54,7 @@ function addVersionsListCommand(versions: Command): void {
 const COLUMNS: Column<KnownVersion>[] = [
   { header: 'ID', cell: ({ id }) => id },
   { header: 'SIZE', cell: ({ size }) => size },
-  { header: 'MODIFIED', cell: ({ modified_at: at }) => at.slice(0, 16).replace('T', ' ') },
+  { header: 'MODIFIED', cell: ({ modified_at: at }) => formatDate(at) },
   { header: 'SHA-1', cell: ({ sha1 }) => sha1 },
   {
     header: 'STATE',

@@ -58,7 +58,7 @@ export async function downloadAll(
   restoreUmask();
   using stop = handleInterrupts();
   const { signal } = stop;
-  const isMultiple = recursive || args.length > 1 || args.some(hasGlob);
+  const isMultiple = mayBeMultiple(args, options);
   using report = await openReport({ json, verbosity, showsPresent: verbosity === 'verbose' || !isMultiple });
   notices.print = report.notice;
   notices.printsAll = verbosity === 'verbose';
@@ -82,8 +82,12 @@ export async function downloadAll(
   if (stop.signal.aborted) throw stop.signal.reason;
 }
 
+function mayBeMultiple(args: readonly string[], { recursive = false }: { recursive?: boolean | undefined }): boolean {
+  return recursive || args.length > 1 || args.some(hasGlob);
+}
+
 async function checkArguments(args: readonly string[], { to, recursive, fileVersion }: DownloadOptions): Promise<void> {
-  const isMultiple = args.length > 1 || recursive === true || args.some(hasGlob);
+  const isMultiple = mayBeMultiple(args, { recursive });
   if (fileVersion !== undefined && isMultiple)
     throw new Failure(EXIT.usage, '--file-version can only be used with a single file.');
   if (to === STANDARD_OUTPUT && recursive === true) {

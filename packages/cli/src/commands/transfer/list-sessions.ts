@@ -1,4 +1,5 @@
 import { ApiError, type NodeClient, type UploadState } from '@partway/client/node/index';
+import { listPages } from '../../remote/pages.ts';
 
 /** An upload in progress, known from the server, from the states saved on this machine, or both. */
 export interface KnownSession {
@@ -38,26 +39,21 @@ async function listServerSessions(
   records: ReadonlyMap<string, UploadState>,
 ): Promise<KnownSession[] | undefined> {
   const sessions: KnownSession[] = [];
-  let marker: string | undefined;
   try {
-    do {
-      const queryParams = { limit: 1000, ...(marker !== undefined && { marker }) };
-      const page = await client.chunkedUploads.getFileUploadSessions({ queryParams });
-      for (const entry of page.entries) {
-        const state = records.get(entry.id);
-        sessions.push({
-          id: entry.id,
-          name: entry.file_name ?? state?.session.name,
-          size: entry.file_size,
-          partSize: entry.part_size,
-          totalParts: entry.total_parts,
-          stored: entry.num_parts_processed,
-          expiresAt: entry.session_expires_at,
-          source: state && sourcePath(state),
-        });
-      }
-      marker = page.next_marker;
-    } while (marker !== undefined);
+    const entries = listPages((queryParams) => client.chunkedUploads.getFileUploadSessions({ queryParams }));
+    for await (const entry of entries) {
+      const state = records.get(entry.id);
+      sessions.push({
+        id: entry.id,
+        name: entry.file_name ?? state?.session.name,
+        size: entry.file_size,
+        partSize: entry.part_size,
+        totalParts: entry.total_parts,
+        stored: entry.num_parts_processed,
+        expiresAt: entry.session_expires_at,
+        source: state && sourcePath(state),
+      });
+    }
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return undefined;
     throw error;

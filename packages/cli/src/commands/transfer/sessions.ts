@@ -1,8 +1,8 @@
 import type { NodeClient } from '@partway/client/node/index';
 import type { Command } from 'commander';
 import { printJson } from '../../output/json.ts';
-import { formatBytes } from '../../output/quantities.ts';
-import { type Column, printTable } from '../../output/table.ts';
+import { formatBytes, formatDate } from '../../output/quantities.ts';
+import type { Column } from '../../output/table.ts';
 import { escapeControl } from '../../output/text.ts';
 import { addExamples } from '../examples.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
@@ -49,10 +49,8 @@ function addSessionsListCommand(sessions: Command): void {
     ['partway sessions list', 'List uploads in progress'],
     ['partway sessions list --value', 'Print only their IDs'],
   ]);
-  const list = async ({ client, json, field, print }: RemoteCall) => {
-    const known = await listSessions(client);
-    if (json || field !== undefined) for (const session of known) print(toJson(session), '');
-    else printTable(known, COLUMNS, 'There are no uploads in progress.');
+  const list = async ({ client, printList }: RemoteCall) => {
+    printList(await listSessions(client), { toJson, columns: COLUMNS, empty: 'There are no uploads in progress.' });
   };
   remoteCommand(command, list, { mainField: 'id' });
 }
@@ -61,7 +59,7 @@ const COLUMNS: Column<KnownSession>[] = [
   { header: 'ID', cell: ({ id }) => id },
   { header: 'DONE', cell: ({ stored, totalParts }) => `${Math.floor((stored / totalParts) * 100)}%` },
   { header: 'SIZE', cell: ({ size }) => size },
-  { header: 'KEPT UNTIL', cell: ({ expiresAt }) => expiresAt.slice(0, 16).replace('T', ' ') },
+  { header: 'KEPT UNTIL', cell: ({ expiresAt }) => formatDate(expiresAt) },
   { header: 'NAME', cell: ({ name }) => name ?? 'a new version' },
   { header: 'FROM', cell: ({ source }) => source ?? '-' },
 ];

@@ -1,12 +1,10 @@
-import type { NodeClient } from '@partway/client/node/index';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { parseVerbosity } from '../../output/report-options.ts';
 import { openReport } from '../../output/reports.ts';
 import { escapeControl } from '../../output/text.ts';
 import { handleInterrupts, restoreUmask } from '../../process.ts';
-import { ensureFolder } from '../../remote/ensure-folder.ts';
-import { ROOT } from '../../remote/find-item.ts';
+import { ensurePath } from '../../remote/ensure-folder.ts';
 import { splitPath } from '../../remote/paths.ts';
 import type { Filter } from '../../transfer/filter/filter.ts';
 import { compareTrees } from '../../transfer/sync/compare-trees.ts';
@@ -25,6 +23,7 @@ import { RemoteDestination } from '../../transfer/sync/remote-destination.ts';
 import { Tally } from '../../transfer/tally.ts';
 import { DiskThreads } from '../../transfer/upload/disk-threads.ts';
 import { addExamples } from '../examples.ts';
+import { parseWholeNumber } from '../parse-number.ts';
 import { type RemoteCall, remoteCommand } from '../remote-command.ts';
 import { printPlan } from './print-plan.ts';
 import { addFilterOptions, addTransferOptions, parseParallel, type TransferOptions } from './transfer-options.ts';
@@ -44,7 +43,11 @@ export function addSyncCommand(program: Command): void {
     .option('--to <remote-folder>', 'upload into this folder on the server, which is created if it does not exist')
     .option('--from <remote-folder>', 'download from this folder on the server')
     .option('--delete', 'also delete what the source does not have: into the trash on the server, for good locally')
-    .option('--max-delete <number>', 'change nothing if more items than this would be deleted', parseMaxDelete)
+    .option(
+      '--max-delete <number>',
+      'change nothing if more items than this would be deleted',
+      parseWholeNumber({ min: 0 }),
+    )
     .option('-n, --dry-run', 'print what would happen, and change nothing')
     .option('--parallel <number>', 'maximum concurrent requests for one file, 1 to 8', parseParallel);
   const getFilter = addFilterOptions(addTransferOptions(command));
@@ -76,9 +79,7 @@ async function syncFolders(call: RemoteCall, options: SyncOptions, filter: Filte
     const contents = await readFolderPair(pair, read, { createsDestination: true });
     const plan = await createPlan(pair, contents, read, options);
     if (options.dryRun) {
-      // A sync with errors or conflicts deletes nothing.
-      const isClean = tally.failed + plan.conflicts.length === 0;
-      printPlan(call, isClean ? plan : { ...plan, deletions: [], lateTransfers: [] }, pair);
+      printPlan(call, canDelete(plan, tally) ? plan : { ...plan, deletions: [], lateTransfers: [] }, pair);
     } else {
       report.expect(async () => sumUp(plan));
       await run(pair, contents, plan, { ...read, options }).catch((error: unknown) => {
@@ -102,9 +103,7 @@ async function createPlan(
   const comparison = await compareTrees(source, destination, { signal, onError });
   tally.present = comparison.same;
   const plan = planSync(comparison, destination, { deletes });
-  // With errors or conflicts, nothing is deleted.
-  const isClean = tally.failed + plan.conflicts.length === 0;
-  const count = isClean ? countDeletions(plan.deletions) : 0;
+  const count = canDelete(plan, tally) ? countDeletions(plan.deletions) : 0;
   if (count > (maxDelete ?? Number.POSITIVE_INFINITY)) {
     const message = `${count} items would be deleted, more than the ${maxDelete} of --max-delete. Nothing was changed.`;
     throw new Failure(EXIT.failed, message);
@@ -116,6 +115,11 @@ async function createPlan(
     throw new Failure(EXIT.failed, `${message} If that is intended, add --max-delete ${count}.`);
   }
   return plan;
+}
+
+/** With errors or conflicts, nothing is deleted. */
+function canDelete({ conflicts }: SyncPlan, { failed }: Tally): boolean {
+  return failed + conflicts.length === 0;
 }
 
 function sumUp({ transfers, lateTransfers }: SyncPlan) {
@@ -147,18 +151,7 @@ async function openDestination(
 ): Promise<Destination> {
   const common = { client, signal, report, tally };
   if (!isUpload) return new LocalDestination(common, local, tree);
-  const rootId = remoteId ?? (await createRemoteFolder(client, remote));
+  const rootId = remoteId ?? (await ensurePath(client, splitPath(remote))).id;
   const { parallel } = options;
   return new RemoteDestination({ ...common, conflict: 'version', parallel, claimedIds: new Set() }, rootId, tree);
-}
-
-async function createRemoteFolder(client: NodeClient, path: string): Promise<string> {
-  let { id } = ROOT;
-  for (const name of splitPath(path)) ({ id } = await ensureFolder(client, id, name));
-  return id;
-}
-
-function parseMaxDelete(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Use a whole number.');
 }

@@ -3,6 +3,7 @@ import { parseBytes } from '@partway/server/config/parse';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addReportOptions } from '../../output/report-options.ts';
 import { type Filter, type FilterRule, parseRule, RuleFilter } from '../../transfer/filter/filter.ts';
+import { parseWholeNumber } from '../parse-number.ts';
 
 /** The options that all transfers share, except `--bwlimit`, which belongs to the connection. */
 export interface TransferOptions {
@@ -10,6 +11,10 @@ export interface TransferOptions {
   quiet?: boolean;
   verbose?: boolean;
 }
+
+/** Parses the number of concurrent requests for one file. */
+export const parseParallel = parseWholeNumber({ min: 1, max: 8 });
+const parseFilesParallel = parseWholeNumber({ min: 1, max: 64 });
 
 /** Slower, connections would be idle for so long that servers close them. */
 const MIN_RATE = 10 * 1024;
@@ -39,21 +44,8 @@ export function addFilterOptions(command: Command): () => Filter {
   return () => new RuleFilter(rules);
 }
 
-function parseFilesParallel(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 64) return number;
-  throw new InvalidArgumentError('Use a whole number from 1 to 64.');
-}
-
 function parseRate(text: string): TokenBucket {
   const rate = parseBytes(text.replace(/\/s$/, ''));
   if (rate !== undefined && rate >= MIN_RATE) return new TokenBucket(rate);
   throw new InvalidArgumentError('Use bytes per second, at least 10KiB, such as 500KiB or 10MiB.');
-}
-
-/** Parses the number of concurrent requests for one file. */
-export function parseParallel(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= 8) return number;
-  throw new InvalidArgumentError('Use a whole number from 1 to 8.');
 }

@@ -4,7 +4,7 @@ import { trimSlashes } from '@partway/protocol/text';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import type { Item } from '../../remote/find-item.ts';
 import { expandPath, type NamedItem } from '../../remote/globs.ts';
-import { type ListedItem, listItems } from '../../remote/list-items.ts';
+import { assertNotInItself, type ListedItem, listItems } from '../../remote/list-items.ts';
 import { isId } from '../../remote/paths.ts';
 import type { Filter } from '../filter/filter.ts';
 import { NameConflictError } from '../name-conflict-error.ts';
@@ -87,7 +87,7 @@ async function* walkItem(walk: DownloadWalk, item: NamedItem, isMultiple: boolea
   }
   const label = trimSlashes(remotePath);
   const create = async () => {};
-  const ancestors = new Set<string>();
+  const ancestors: string[] = [];
   yield* walkFolder(walk, item, { label, prefix: '', localPath, create, ancestors, isMultiple });
 }
 
@@ -99,7 +99,7 @@ interface FolderLevel {
   /** Creates the local folder if it does not exist. */
   create: () => Promise<void>;
   /** IDs of the folders above it. */
-  ancestors: ReadonlySet<string>;
+  ancestors: readonly string[];
   /** Whether other items of the run may be downloaded into it later. */
   isMultiple: boolean;
 }
@@ -108,8 +108,8 @@ async function* walkFolder(walk: DownloadWalk, { id }: Item, level: FolderLevel)
   const { label, prefix, localPath, create, ancestors, isMultiple } = level;
   // If files are selected, folders without such files are not created.
   if (walk.filter.isEmpty) await create();
-  if (ancestors.has(id)) throw new Failure(EXIT.failed, 'The server lists this folder in itself.');
-  const inner = { ...level, ancestors: new Set([...ancestors, id]) };
+  assertNotInItself(id, ancestors);
+  const inner = { ...level, ancestors: [...ancestors, id] };
   for await (const item of listItems(walk.client, id, { signal: walk.signal })) {
     if (walk.signal.aborted) return;
     if (!isSelected(item, prefix, walk.filter)) continue;

@@ -59,6 +59,6 @@ async function writeToStdout(
   if (sha1 === remote.sha1) return;
   throw new Failure(
     EXIT.failed,
-    `The bytes that were written have the SHA-1 ${escapeControl(sha1)} instead of ${escapeControl(remote.sha1)}. Discard them, and run the command again.`,
+    `The bytes that were written have the SHA-1 ${sha1} instead of ${escapeControl(remote.sha1)}. Discard them, and run the command again.`,
   );
 }

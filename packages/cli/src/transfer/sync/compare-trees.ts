@@ -1,5 +1,6 @@
+import { parentKeys } from '../../remote/paths.ts';
 import { forEachConcurrently } from '../for-each-concurrently.ts';
-import { parentKeys, type Tree, type TreeEntry } from './tree.ts';
+import type { Tree, TreeEntry } from './tree.ts';
 
 /** How many files are compared concurrently. */
 const MAX_COMPARED = 256;

@@ -3,13 +3,14 @@ import { lstat, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT, Failure } from '../../exit-codes.ts';
 import { escapeControl } from '../../output/text.ts';
+import { parentOf, pathKey } from '../../remote/paths.ts';
 import { type DownloadRun, downloadOne } from '../download/download-one.ts';
 import { ensureLocalFolder, ensureNamedFolder } from '../download/local-folder.ts';
 import { isPartialName, localName } from '../download/local-target.ts';
 import { toRemoteVersion } from '../download/remote-files.ts';
 import type { Destination } from './destination.ts';
 import type { Deletion, Transfer } from './plan.ts';
-import { pathKey, type Tree, type TreeEntry } from './tree.ts';
+import type { Tree, TreeEntry } from './tree.ts';
 
 /** A local folder into which one on the server is synced. */
 export class LocalDestination implements Destination {
@@ -36,7 +37,7 @@ export class LocalDestination implements Destination {
     const { report, tally } = this.#run;
     try {
       if (remote === undefined) throw new Error('This is not a file on the server.');
-      const folder = await this.#ensure(path.slice(0, Math.max(path.lastIndexOf('/'), 0)));
+      const folder = await this.#ensure(parentOf(path));
       const target = join(folder, nameOf(destination?.path ?? path));
       await downloadOne(this.#run, { label: path, remote: toRemoteVersion(remote), size, target, release() {} });
     } catch (error) {
@@ -103,7 +104,7 @@ export class LocalDestination implements Destination {
       await ensureNamedFolder(this.#folder);
       return this.#folder;
     }
-    const parent = await this.#ensure(path.slice(0, Math.max(path.lastIndexOf('/'), 0)));
+    const parent = await this.#ensure(parentOf(path));
     const existing = this.#tree.entries.get(key);
     const folder = join(parent, nameOf(existing?.kind === 'folder' ? existing.path : path));
     await ensureLocalFolder(folder);

@@ -1,5 +1,6 @@
+import { parentKeys, pathKey } from '../../remote/paths.ts';
 import type { Comparison, Pair } from './compare-trees.ts';
-import { parentKeys, pathKey, type Tree, type TreeEntry } from './tree.ts';
+import type { Tree, TreeEntry } from './tree.ts';
 
 /** What a sync does, in this order. */
 export interface SyncPlan {

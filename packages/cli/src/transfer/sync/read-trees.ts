@@ -1,12 +1,13 @@
 import { relative } from 'node:path';
 import type { NodeClient } from '@partway/client/node/index';
+import { pathKey } from '../../remote/paths.ts';
 import { walkRemoteTree } from '../../remote/walk-tree.ts';
 import { isPartialName } from '../download/local-target.ts';
 import type { Filter } from '../filter/filter.ts';
 import type { DiskThreads } from '../upload/disk-threads.ts';
 import { type LocalFile, walkLocalFiles } from '../upload/local-files.ts';
 import { UploadFolder } from '../upload/upload-folder.ts';
-import { emptyTree, markExcluded, markIncomplete, pathKey, type Tree, type TreeEntry } from './tree.ts';
+import { emptyTree, markExcluded, markIncomplete, type Tree, type TreeEntry } from './tree.ts';
 
 export interface LocalTreeRead {
   disk: DiskThreads;

@@ -1,8 +1,9 @@
 import { ensureFolder } from '../../remote/ensure-folder.ts';
+import { parentOf, pathKey } from '../../remote/paths.ts';
 import { type SendRun, sendFile } from '../upload/upload-one.ts';
 import type { Destination } from './destination.ts';
 import type { Deletion, Transfer } from './plan.ts';
-import { pathKey, type Tree, type TreeEntry } from './tree.ts';
+import type { Tree, TreeEntry } from './tree.ts';
 
 /** A folder on the server into which a local one is synced. */
 export class RemoteDestination implements Destination {
@@ -77,8 +78,4 @@ export class RemoteDestination implements Destination {
     const parentId = await this.#ensure(parentOf(path));
     return (await ensureFolder(client, parentId, path.slice(path.lastIndexOf('/') + 1), { signal })).id;
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf('/'), 0));
 }

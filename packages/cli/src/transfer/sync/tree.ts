@@ -1,5 +1,5 @@
-import { nameKey } from '@partway/protocol/names';
 import type { ListedItem } from '../../remote/list-items.ts';
+import { parentKeys, pathKey } from '../../remote/paths.ts';
 import type { LocalFile } from '../upload/local-files.ts';
 
 /** An item of a folder that is compared with another one. */
@@ -32,16 +32,6 @@ export interface Tree {
 
 export function emptyTree(): Tree {
   return { entries: new Map(), incomplete: new Set(), excluded: new Set(), readAt: Date.now() };
-}
-
-/** Equal for paths that are the same for the server, which ignores case and Unicode form. */
-export function pathKey(path: string): string {
-  return path.split('/').map(nameKey).join('/');
-}
-
-/** Yields the keys of the folders around an item, from the inside out. */
-export function* parentKeys(key: string): Generator<string, undefined> {
-  for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) yield key.slice(0, end);
 }
 
 /** Records that something at this path is not in the tree. */
